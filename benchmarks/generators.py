@@ -16,7 +16,8 @@ import torch
 from trainers import RANK
 
 from tuneworth.evaluate.outputs.decode import decoding
-from tuneworth.evaluate.outputs.generate import generate, plan_requests
+from tuneworth.evaluate.outputs.generate import generate
+from tuneworth.evaluate.outputs.requests import plan_requests
 from tuneworth.examples import example_path
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter
 

@@ -34,7 +34,7 @@ from tuneworth.deploy.check.local import measure_margins, weights_of
 from tuneworth.deploy.check.observations import Margins, is_noisier
 from tuneworth.deploy.check.recorded import recorded
 from tuneworth.train import embedded_folder
-from tuneworth.train.model.embedded import wheel_file
+from tuneworth.train.model.folder import wheel_file
 
 LLAMA = """
 import json, sys, os

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 # Set before torch is imported, for all ways alike: on a machine that is idle but for this script, threads wait awake.
-os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as train/threads.py chooses
+os.environ.setdefault("GOMP_SPINCOUNT", "6000")  # as train/model/hardware.py chooses
 
 # isort: split
 from tuneworth.train import LoadedModel, load_model
@@ -58,9 +58,8 @@ from tuneworth.examples import example_path
 from tuneworth.style import render_fields
 from tuneworth.train.batches import epoch_order
 from tuneworth.train.examples import Example, to_examples
+from tuneworth.train.model.hardware import peak_memory_bytes, product_rate
 from tuneworth.train.model.kernels import recomputed
-from tuneworth.train.model.memory import peak_memory_bytes
-from tuneworth.train.model.precision import product_rate
 
 STEPS = 8
 LAST = 5  # losses that are averaged

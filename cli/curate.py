@@ -3,13 +3,16 @@
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..core import ConfigError, DataError, Fix, Talk, peak_bytes, quote, say
 from .help import Grouped
 from .options import RunName, code_option, common_options, option_of, reading_options
+
+if TYPE_CHECKING:
+    from ..curate import Curation
 
 __all__ = ["command"]
 
@@ -176,14 +179,21 @@ def _refuse_beside_again(given: dict[str, Any]) -> None:
 def _print_curated(summary: dict[str, Any], folder: Path, talk: Talk) -> None:
     from ..reports import curated_text
 
-    talk.answer(f"{curated_text(summary)}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
+    talk.answer(f"{curated_text(_record(summary))}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
     talk.next(f"see what happened to a row: tuneworth why {quote(str(folder))} ROW")
+
+
+def _record(summary: dict[str, Any]) -> "Curation":
+    from ..core import completed, from_json
+    from ..curate import Curation
+
+    return from_json(completed(summary, Curation), Curation)
 
 
 def _print_dry_run(summary: dict[str, Any], taken: Taken, talk: Talk) -> None:
     from ..reports import curated_text
 
-    text = f"{curated_text(summary)}\n\nThis was a dry run: nothing was written.\n{taken.text()}"
+    text = f"{curated_text(_record(summary))}\n\nThis was a dry run: nothing was written.\n{taken.text()}"
     talk.answer(text, {"run": None, **summary, "taken": asdict(taken)})
     talk.next("run the same command without --dry-run to write the splits")
 

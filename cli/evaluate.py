@@ -62,6 +62,7 @@ def command(
     collected elsewhere are judged; no model is needed.
     """
     from ..core import ConfigError
+    from ..evaluate.results import read_results
     from ..project import evaluate_run, judge_outputs
     from ..reports import verdict_text
 
@@ -90,7 +91,7 @@ def command(
             )
         run = evaluate_run(project, run=name, gates=gates, allow_code=allow_code, talk=talk)
     data = {"run": str(run.folder), "report": str(run.report), **run.results}
-    talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
+    talk.answer(f"{verdict_text(read_results(run.folder))}\n\nReport: {run.report}", data)
     run.check_gates()  # after the report is written
     talk.next(f"open {run.report}")
 

@@ -14,7 +14,6 @@ from .config_text import written_bytes as written_bytes
 from .console import FIRST_ROWS as FIRST_ROWS
 from .console import Talk as Talk
 from .console import fill_closed_streams as fill_closed_streams
-from .console import holds_everything as holds_everything
 from .console import print_anywhere as print_anywhere
 from .console import printable as printable
 from .console import write_documents as write_documents
@@ -61,7 +60,6 @@ from .errors import Table as Table
 from .errors import TuneworthError as TuneworthError
 from .errors import line_of as line_of
 from .errors import line_of_named as line_of_named
-from .errors import named_errors as named_errors
 from .errors import with_lines as with_lines
 from .http import StaleAnswerError as StaleAnswerError
 from .http import TooLargeError as TooLargeError
@@ -120,6 +118,7 @@ from .record import Proportion as Proportion
 from .record import Record as Record
 from .record import Signed as Signed
 from .record import as_json as as_json
+from .record import completed as completed
 from .record import from_json as from_json
 from .settings import Fix as Fix
 from .settings import build_settings as build_settings

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from .each import Each, Kept, in_turn
 from .match import Corpus, DistinctTexts, RowsHere
 from .part import COLUMNS, Changes, CheckedPart, CurateRequest, PairTexts, check_part, content_forms, mask_texts
 from .read import RawPairs, ReadParts, named_once, pair_dates, renamed
+from .records import PersonalData
 
 __all__ = ["CheckedPairs", "CheckedParts", "CorpusOf", "check", "check_each", "combine", "corpus_in_memory"]
 
@@ -38,7 +39,7 @@ class CheckedPairs:
     stratum: pl.Series
     dates: np.ndarray | None
     notes: list[str]
-    personal: dict[str, Any]
+    personal: PersonalData
     texts: list[PairTexts]
 
     @property
@@ -87,7 +88,7 @@ class CheckedParts:
     raw: RawPairs
     decided: Decided
     request: CurateRequest
-    personal: list[dict[str, Any]]
+    personal: list[PersonalData]
 
 
 def check(
@@ -154,7 +155,7 @@ def combine(found: CheckedParts, *, clock: Clock, corpus_of: CorpusOf) -> Checke
     )
 
 
-def _mask(read: ReadParts, each: Each, clock: Clock) -> tuple[ReadParts, list[dict[str, Any]]]:
+def _mask(read: ReadParts, each: Each, clock: Clock) -> tuple[ReadParts, list[PersonalData]]:
     """The parts with masks and unique ids, and the findings in each part."""
     parts = each(
         "mask", mask_texts,

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from .check import Findings, examine, find_places, is_label, mask_groups, mask_p
 from .decisions import Override
 from .each import InMemory, Kept
 from .read import compared_inputs, compared_outputs, content_hash, moved_rows, pair_contents, without_guide
+from .records import PersonalData
 from .settings import CurateSettings
 
 __all__ = [
@@ -89,7 +89,7 @@ class MaskedPart:
     """A part with personal data masked, but for the groups, which are masked once all are known; and what was found."""
 
     pairs: Kept
-    personal: dict[str, Any]
+    personal: PersonalData
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class CheckedPart:
     inputs: Kept
     outputs: Kept
     findings: Findings
-    personal: dict[str, Any] | None
+    personal: PersonalData | None
     edited: list[tuple[int, str, str]]
     found: dict[str, bool]
     fields: list[str]
@@ -126,7 +126,7 @@ def mask_texts(pairs: pl.DataFrame, *, changes: Changes) -> MaskedPart:
     """Mask the personal data of a part."""
     pairs = changes.number(pairs)
     places = find_places(pairs)
-    return MaskedPart(InMemory(mask_part(pairs, places)), personal_note(places))
+    return MaskedPart(InMemory(mask_part(pairs, places)), personal_note(places, masked=True))
 
 
 def content_forms(pairs: pl.DataFrame, *, identifiers: Collection[str]) -> pl.DataFrame:
@@ -140,7 +140,7 @@ def check_part(pairs: pl.DataFrame, *, changes: Changes, request: CurateRequest,
     """Check the pairs of a part, and number what later steps compare; texts are put into this many `buckets`."""
     clock, settings = Clock({}), request.settings
     pairs = changes.number(pairs)
-    personal = None if settings.mask else personal_note(find_places(pairs))
+    personal = None if settings.mask else personal_note(find_places(pairs), masked=False)
     clock.lap("personal data")
     pairs, dropped = changes.decide(pairs)
     findings = examine(pairs, request.style, request.token_counter(), fix=settings.fix)

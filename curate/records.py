@@ -59,6 +59,12 @@ class Outcomes(Record):
     decided: Count | None
     """Rows dropped by a person's decision."""
 
+    @property
+    def dropped(self) -> int:
+        """Number of rows that were not kept."""
+        others = (self.duplicate, self.conflict, self.invalid, self.leaked, self.quarantined)
+        return sum(others) + (self.decided or 0)
+
 
 class SplitCounts(Record):
     """Number of kept rows in each split."""

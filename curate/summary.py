@@ -25,22 +25,17 @@ from .decisions import edit_warnings, settle_decided, summarise_decisions
 from .match import Corpus, Outcomes, Relations, find_canned, first_rows, relate
 from .part import CountTokens, CurateRequest
 from .records import (
-    CannedOutput,
     Curation,
     EffectiveSplits,
     NearDuplicate,
     Notice,
     Paraphrases,
-    PersonalData,
-    QualityFinding,
-    ReferenceCheck,
     RelationCounts,
     RepairedRow,
     RepairOffer,
     Repairs,
     SplitCounts,
     ThresholdRow,
-    UnscoredCheck,
 )  # fmt: skip
 from .records import Outcomes as OutcomeCounts
 from .run_files import LEDGER_SCHEMA, OUTCOMES
@@ -142,7 +137,7 @@ def summarise(
         references_failing=SplitCounts.of(kept.filter(~pl.col("reference_ok"))["split"]),
         rules=counts.rules,
         distinct_outputs=canned.distinct,
-        canned_outputs=from_json(canned.worst, list[CannedOutput]),
+        canned_outputs=canned.worst,
         groups=raw.pairs["group"].drop_nulls().n_unique() or None,
         near_duplicate=_near_duplicate(related.relations, settings),
         relations=_relations(related.relations),
@@ -156,11 +151,11 @@ def summarise(
         certificate=certified.certificate,
         meaning=None if near is None else from_json(near, Paraphrases),
         style=None if style is None else _style(style, discrimination),
-        checks=from_json(checked.checks, dict[str, ReferenceCheck]),
+        checks=checked.checks,
         fix=summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
-        unscored=from_json(checked.unscored, dict[str, UnscoredCheck]),
-        quality=from_json({**checked.quality, **canned.summary(len(raw.pairs))}, dict[str, QualityFinding]),
-        personal_data=from_json(pairs.personal, PersonalData),
+        unscored=checked.unscored,
+        quality={**checked.quality, **canned.summary(len(raw.pairs))},
+        personal_data=pairs.personal,
         shape=raw.shape,
         guide=raw.guide,
         files=[path.name for path in raw.files],

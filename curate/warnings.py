@@ -14,7 +14,7 @@ from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .paraphrases import meaning_sentence
 from .read import RawPairs
-from .records import Certificate
+from .records import Certificate, PersonalData
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs
@@ -153,13 +153,13 @@ def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str
 def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
     n = len(raw.pairs)
     for rule in checked.habits:
-        rows = checked.quality[rule]["rows"]
+        rows = checked.quality[rule].rows
         yield (
             "quality_habit",
             f'Rule "{rule}" matches {rows:,} of {n:,} outputs, more than a tenth. It seems a habit of these data, so no row '
             "was dropped for it. If these are faults, add a check of kind clean to the style schema.",
         )
-    cut = checked.quality.get("quality:truncated", {"rows": 0})["rows"]
+    cut = checked.quality["quality:truncated"].rows if "quality:truncated" in checked.quality else 0
     if cut > max(_TRUNCATED * n, 1):
         yield (
             "many_truncated",
@@ -167,15 +167,15 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
             "limit; summary.json shows three under quality.",
         )
     for check, unscored in checked.unscored.items():
-        text = f'Check "{check}" could not score {unscored["rows"]:,} of {n:,} outputs: {unscored["why"]}.'
+        text = f'Check "{check}" could not score {unscored.rows:,} of {n:,} outputs: {unscored.why}.'
         yield "unscored", text
 
 
 def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:
     must = {c.id for c in style.checks if c.level == "must"} if style else set()
     for check, counts in checked.checks.items():
-        if check in must and counts["share"] > _MANY:
-            text = f'{say.percent(counts["share"])} of the outputs break style rule "{check}". Check whether the rule is right.'
+        if check in must and counts.share > _MANY:
+            text = f'{say.percent(counts.share)} of the outputs break style rule "{check}". Check whether the rule is right.'
             yield "rule_rejects_many", text
     for sentence in checked.missing:
         yield "unknown_field", f"Style {sentence}."
@@ -224,21 +224,21 @@ def _split(ties: Ties, n: int) -> Iterator[tuple[str, str]]:
         yield "huge_component", f"{text}; they are connected by {ties.joined_by}."
 
 
-def _personal(personal: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _personal(personal: PersonalData) -> Iterator[tuple[str, str]]:
     """Counts and one place, never a value."""
-    if not personal["rows"]:
+    if not personal.rows:
         return
-    counts = personal_words(personal["found"])
-    n = personal["rows"]
+    counts = personal_words(personal.found)
+    n = personal.rows
     rows = say.count(n, "row")
-    if personal["masked"]:
+    if personal.masked:
         yield "personal_data_masked", f"{rows} contained personal data ({counts}), which masks replace everywhere."
         return
-    first = personal["places"][0]
+    first = personal.places[0]
     yield (
         "personal_data",
-        f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first['row']}, "
-        f"{first['where']}, characters {first['start'] + 1} to {first['end']}. Set [curate] mask = true, or "
+        f"{rows} {'contain' if n != 1 else 'contains'} personal data ({counts}), the first in row {first.row}, "
+        f"{first.where}, characters {(first.start or 0) + 1} to {first.end}. Set [curate] mask = true, or "
         "--mask, to replace it in training, requests, files and reports.",
     )
 

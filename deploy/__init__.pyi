@@ -8,7 +8,6 @@ from .check.text import served_text as served_text
 from .export.export import ServingExport as ServingExport
 from .export.export import export_serving as export_serving
 from .hosted.client import Pauses as Pauses
-from .hosted.plan import PROVIDERS as PROVIDERS
 from .hosted.plan import HostedPlan as HostedPlan
 from .hosted.train import HostedTraining as HostedTraining
 from .hosted.train import cancel_hosted as cancel_hosted

@@ -12,7 +12,7 @@ from ..style import StyleSchema, check_outputs, check_table, measure_discriminat
 from .measures import measure_variants, money_of
 from .money.account import Money
 from .money.inputs.settings import RoiSettings
-from .outputs.raw import Raw
+from .outputs.table import Raw
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter

@@ -10,7 +10,7 @@ import polars as pl
 from .money.account import Money, compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
-from .outputs.raw import Raw
+from .outputs.table import Raw
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from ..core import ConfigError, Fix, build_settings, divided_names, key_env_problems, nearest, toml_name, with_lines
 from .money.inputs.prices import is_tuned_name
 from .rivals.names import made_from
-from .rivals.search_settings import SearchSettings
+from .search.settings import SearchSettings
 
 __all__ = [
     "AUTO",

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import write_whole
 from .evaluation import Evaluated
-from .outputs.stored import write_raws
+from .outputs.table import write_raws
 
 __all__ = ["results_text", "write_evaluated", "write_scored"]
 

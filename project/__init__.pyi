@@ -31,9 +31,9 @@ from .evaluation.money import compute_roi as compute_roi
 from .evaluation.money import decide_by_money as decide_by_money
 from .evaluation.money import stated_money as stated_money
 from .evaluation.report import report_run as report_run
-from .gather.requests import PlannedRival as PlannedRival
-from .gather.requests import Remote as Remote
-from .gather.required import remote_limit as remote_limit
+from .gather.baselines import PlannedRival as PlannedRival
+from .gather.output_plan import remote_limit as remote_limit
+from .gather.sources import Remote as Remote
 from .history.compare import ComparedRuns as ComparedRuns
 from .history.compare import compare_runs as compare_runs
 from .history.index import Runs as Runs
@@ -63,10 +63,10 @@ from .run import stopped_run as stopped_run
 from .runs import JUDGEMENTS as JUDGEMENTS
 from .runs import decisions_file as decisions_file
 from .runs import to_path as to_path
+from .search.plan import SearchPlan as SearchPlan
+from .search.plan import plan_search as plan_search
 from .search.search import search_prompt as search_prompt
 from .search.search import search_text as search_text
-from .search.search_plan import SearchPlan as SearchPlan
-from .search.search_plan import plan_search as plan_search
 from .stages import curate_again as curate_again
 from .stages import curate_project as curate_project
 from .stages import preview_curation as preview_curation

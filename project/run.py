@@ -15,7 +15,9 @@ from ..core import (
     Talk,
     TuneworthError,
     changing,
+    completed,
     damage_is_named,
+    from_json,
     home_of,
     notebook_page,
     printable,
@@ -24,7 +26,8 @@ from ..core import (
     read_unchanged,
     to_pandas,
 )  # fmt: skip
-from ..curate import ledger_files, read_ledger, split_files
+from ..curate import Curation, ledger_files, read_ledger, split_files
+from ..evaluate.results import read_results
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
@@ -261,7 +264,7 @@ class Run:
         from ..reports import verdict_html
 
         if self.results:
-            return verdict_html(self.results, notes=[f"Report: {self.report}"])
+            return verdict_html(read_results(self.folder), notes=[f"Report: {self.report}"])
         if self.curation:
             from ..curate import curated_html
 
@@ -272,8 +275,8 @@ class Run:
         from ..reports import curated_text, verdict_text
 
         if self.results:
-            return verdict_text(self.results)
-        return curated_text(self.curation) if self.curation else NOTHING
+            return verdict_text(read_results(self.folder))
+        return curated_text(from_json(completed(self.curation, Curation), Curation)) if self.curation else NOTHING
 
 
 _OUTPUTS = "evaluate/outputs.jsonl"

@@ -6,8 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import UNKNOWN, ConfigError, Fix, Talk, alone_in_run, quote, read_regular, say, write_whole
-from ..curate import Curated
+from ..core import (
+    UNKNOWN,
+    ConfigError,
+    Fix,
+    Talk,
+    alone_in_run,
+    completed,
+    from_json,
+    quote,
+    read_regular,
+    say,
+    write_whole,
+)
+from ..curate import Curated, Curation
 from ..reports import curated_text
 from .curation.curate import curate_pairs, curate_stage, curate_unwritten, replacing_curation
 from .evaluation.gate_paths import Gate, project_gates
@@ -138,7 +150,7 @@ def run_project(
 
     Raises: ConfigError, DataError or ModelError for wrong input; RunBroken if a stage aborts.
     """
-    from .gather.requests import check_addresses
+    from .gather.sources import check_addresses
 
     talk, opened_project = console_for(talk, seed), project_at(project, allow_code=allow_code)
     conditions = project_gates(opened_project, gates)
@@ -157,8 +169,8 @@ def _after_curating(
 ) -> None:
     """Train the run if necessary, evaluate it and write its report."""
     from .evaluation.evaluate import evaluate_stage
-    from .gather.requests import check_endpoints
-    from .gather.required import check_prompts, required_outputs
+    from .gather.baselines import check_endpoints
+    from .gather.output_plan import check_prompts, required_outputs
 
     opened_project, talk = opened.project, opened.talk
     check_endpoints(opened, required_outputs(opened, adapter=opened.adapter))
@@ -181,7 +193,7 @@ def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Ru
     folder = find_run(project, name) if name else new_run(project)
     if not (folder / "curate" / "summary.json").exists():
         with _curating(project, folder, talk, command) as run:
-            talk.note(curated_text(curate_stage(run).summary))
+            talk.note(curated_text(from_json(completed(curate_stage(run).summary, Curation), Curation)))
     return Run(folder, project=project, talk=talk, parts=TRAINED)
 
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import unbroken as say
+from ..curate import Curation
+from ..evaluate.results import CheckScore, Gate, Results, Risk, Rival, Share
 from .sections.curation.certificate import certificate
 from .sections.gates import gate_value
-from .sections.order import compared_variants
 from .stored import StoredCuration, StoredRun
 from .words import share_text
 
@@ -52,26 +53,26 @@ def junit_of_run(run: StoredRun) -> str:
     A variant that is made from others has a suite only if it is compared: its outputs are theirs.
     """
     results = run.results
-    suites = [_variant(run, name) for name in run.variants if name in compared_variants(run) or not run.origins(name)]
-    if results.get("rivals"):
-        suites.append(Suite("ways without training", [_way(run, row) for row in results["rivals"]]))
-    suites.append(Suite("verdict", [_comparison(results), *_risks(results)], _decision(results)))
-    if results.get("gates"):
-        suites.append(Suite("gates", [gate_case(gate) for gate in results["gates"]]))
-    if results.get("data"):
-        suites.append(Suite("curation", list(_curation(results["data"]))))
-    return junit_text(suites, created=results.get("created"))
+    suites = [_variant(run, name) for name in run.variants if name in run.compared or not run.origins(name)]
+    if results.rivals:
+        suites.append(Suite("ways without training", [_way(run, row) for row in results.rivals]))
+    suites.append(Suite("verdict", [_comparison(results), *map(_risk, results.risks)], _decision(results)))
+    if results.gates:
+        suites.append(Suite("gates", [gate_case(gate) for gate in results.gates]))
+    if results.data:
+        suites.append(Suite("curation", list(_curation(results.data))))
+    return junit_text(suites, created=results.created)
 
 
 def junit_of_curation(run: StoredCuration) -> str:
     """junit.xml for a run that was only curated: a suite for the style rules and one for the curation."""
-    data = run.summary
-    known = (data.get("style") or {}).get("checks") or {}
-    rules = [
-        _rule(name, check, (known.get(name) or {}).get("sentence"), one="rows")
-        for name, check in (data.get("checks") or {}).items()
-    ]
-    suites = [Suite("style", rules)] if rules else []
+    data, rules = run.summary, run.summary.style.checks if run.summary.style else {}
+    cases = []
+    for name, check in data.checks.items():
+        found, rows = Share(share=check.share, low=None, high=None), "row" if check.fail == 1 else "rows"
+        text = f"Broken by {say.count(check.fail)} {rows} ({share_text(found)})."
+        cases.append(Case(_full(name, rules[name].sentence if name in rules else ""), text))
+    suites = [Suite("style", cases)] if cases else []
     return junit_text([*suites, Suite("curation", list(_curation(data)))], created=run.facts.get("created"))
 
 
@@ -79,133 +80,125 @@ def junit_of_curation(run: StoredCuration) -> str:
 
 
 def _variant(run: StoredRun, name: str) -> Suite:
-    results, scored = run.results, run.results["quality"][name]
+    results, scored, speed = run.results, run.results.quality[name], run.results.seconds.get(name)
     role = "candidate" if name == run.candidate else "baseline" if name == run.baseline else "other"
-    acceptable = scored.get("acceptable") or {}
+    model = results.variants[name].model if name in results.variants else None
     about = {
         "role": role,
-        "model": str(((results.get("variants") or {}).get(name) or {}).get("model") or "unknown"),
-        "cases": say.count(scored.get("n")),
-        "acceptable": share_text(acceptable),
+        "model": model or "unknown",
+        "cases": say.count(scored.n),
+        "acceptable": share_text(scored.acceptable),
     }
-    rules = (results.get("style") or {}).get("checks") or {}
+    rules = results.style.checks if results.style else {}
     cases = []
-    for check, found in (scored.get("checks") or {}).items():
-        case = _rule(check, found, (rules.get(check) or {}).get("sentence"), one="outputs")
+    for check, found in scored.checks.items():
+        case = _rule(_full(check, rules[check].sentence if check in rules else ""), found)
         if role == "candidate" and case.skipped is None:
             case = _against_baseline(run, check, case)
         cases.append(case)
-    return Suite(name, cases, about, _seconds(results, name))
+    return Suite(name, cases, about, scored.n / speed.per_second if speed and speed.per_second else None)
 
 
-def _rule(name: str, found: Mapping[str, Any], sentence: Any, *, one: str) -> Case:
-    """A rule of the style: how many of `one` (outputs, rows) break it."""
-    full = f"{name}: {sentence}" if sentence else name
-    if found.get("share") is None:
-        return Case(full, skipped=_why_unscored(found, one))
-    of = found.get("n")
-    broken = found.get("fail")
-    counted = f"{say.count(broken)} of {say.count(of)}" if of else say.count(broken)
-    noun = one.removesuffix("s") if (of or broken) == 1 else one
+def _full(name: str, sentence: str) -> str:
+    return f"{name}: {sentence}" if sentence else name
+
+
+def _rule(name: str, found: CheckScore) -> Case:
+    """A rule of the style: how many outputs break it."""
+    if found.share is None:
+        unscored = f"could not be scored on {say.count(found.unscored)} outputs"
+        return Case(name, skipped=unscored if found.unscored else "applies to none of the outputs")
+    counted = f"{say.count(found.fail)} of {say.count(found.n)}" if found.n else say.count(found.fail)
+    noun = "output" if (found.n or found.fail) == 1 else "outputs"
     text = f"Broken by {counted} {noun} ({share_text(found)})."
-    if found.get("level") == "should":
+    if found.level == "should":
         text += " The rule is a `should` rule, so breaking it is not a failure."
-    return Case(full, text)
-
-
-def _why_unscored(found: Mapping[str, Any], one: str) -> str:
-    if found.get("unscored"):
-        return f"could not be scored on {say.count(found['unscored'])} {one}"
-    return f"applies to none of the {one}"
+    return Case(name, text)
 
 
 def _against_baseline(run: StoredRun, check: str, case: Case) -> Case:
     """The candidate's case: a failure if it breaks a must rule significantly more often than the baseline."""
-    compared = ((run.results.get("comparison") or {}).get("checks") or {}).get(check) or {}
-    value, chance = compared.get("value"), compared.get("p_holm")
-    if value is None:
+    compared = run.results.comparison.checks.get(check) if run.results.comparison else None
+    if compared is None or (value := compared.value) is None:
         return case
     # A positive difference means that the candidate keeps the rule on a larger share of the requests.
     moved = f"{say.points(value)} {'less' if value > 0 else 'more'} often than {run.baseline}"
     text = f"{case.output} That is {moved}." if value else f"{case.output} That is as often as {run.baseline}."
-    worse = value < 0 and chance is not None and chance < CHANCE and compared.get("level") == "must"
+    chance = compared.p_holm
+    worse = value < 0 and chance is not None and chance < CHANCE and compared.level == "must"
     return Case(case.name, text, failure=f"breaks this rule {moved}, statistically significant" if worse else None)
 
 
-def _way(run: StoredRun, row: Mapping[str, Any]) -> Case:
+def _way(run: StoredRun, row: Rival) -> Case:
     """A way without training: its share and the candidate's difference; skipped with the reason if not measured.
 
     It never fails: that a way without training is better is an answer, which the verdict gives.
     """
-    label = run.label(row["name"])
-    if not row.get("measured"):
-        return Case(label, skipped=f"not measured: {row.get('why') or 'no reason was recorded'}")
-    decimals = run.gap_decimals((row.get("acceptable") or {}).get("share"))
-    gap, text = row.get("difference") or {}, f"{share_text(row.get('acceptable'), decimals=decimals)} acceptable."
-    if gap.get("value") is not None:
-        span = say.points_range(gap.get("low"), gap.get("high"))
-        text += f" The candidate: {say.signed_points(gap['value'], decimals)} ({span})."
-    return Case(f"{label} (the strongest)" if row.get("strongest") else label, text)
-
-
-def _seconds(results: Mapping[str, Any], name: str) -> float | None:
-    speed = ((results.get("seconds") or {}).get(name) or {}).get("per_second")
-    return results["quality"][name]["n"] / speed if speed else None
+    label, gap = run.label(row.name), row.difference
+    if not row.measured:
+        return Case(label, skipped=f"not measured: {row.why or 'no reason was recorded'}")
+    decimals = run.gap_decimals(row.acceptable.share if row.acceptable else None)
+    text = f"{share_text(row.acceptable, decimals=decimals)} acceptable."
+    if gap and gap.value is not None:
+        span = say.points_range(gap.low, gap.high)
+        text += f" The candidate: {say.signed_points(gap.value, decimals)} ({span})."
+    return Case(f"{label} (the strongest)" if row.strongest else label, text)
 
 
 # --- verdict, gates, curation -------------------------------------------------------------------------------------
 
 
-def _decision(results: Mapping[str, Any]) -> dict[str, str]:
-    verdict = results.get("verdict") or {}
-    return {key: str(verdict[key]) for key in ("decision", "what", "sentence", "doubt") if verdict.get(key)}
+def _decision(results: Results) -> dict[str, str]:
+    verdict = results.verdict
+    if verdict is None:
+        return {}
+    found = {"decision": verdict.decision, "what": verdict.what, "sentence": verdict.sentence, "doubt": verdict.doubt}
+    return {key: text for key, text in found.items() if text}
 
 
-def _comparison(results: Mapping[str, Any]) -> Case:
-    verdict, name = results.get("verdict"), "the comparison is valid"
-    if not verdict:
+def _comparison(results: Results) -> Case:
+    verdict, name = results.verdict, "the comparison is valid"
+    if verdict is None:
         return Case(name, skipped="no two variants were compared")
-    over = any(risk.get("status") == "over" for risk in results.get("risks") or [])
-    own_case = verdict.get("what") == "training" and over  # the risk fails as a case of its own
-    if verdict.get("decision") == "fix first" and not own_case:
-        return Case(name, failure=str(verdict.get("sentence") or "fix first"))
-    return Case(name, str(verdict.get("sentence") or ""))
+    over = any(risk.status == "over" for risk in results.risks)
+    own_case = verdict.what == "training" and over  # the risk fails as a case of its own
+    if verdict.decision == "fix first" and not own_case:
+        return Case(name, failure=verdict.sentence or "fix first")
+    return Case(name, verdict.sentence)
 
 
-def _risks(results: Mapping[str, Any]) -> Iterator[Case]:
-    for risk in results.get("risks") or []:
-        name, text = f"risk: {str(risk.get('id')).replace('_', ' ')}", str(risk.get("evidence") or "")
-        match risk.get("status"):
-            case "over":
-                yield Case(name, text, failure=text or "over its limit")
-            case "not checked":
-                yield Case(name, skipped=text or "not checked")
-            case status:
-                yield Case(name, f"Near its limit: {text}" if status == "warn" else text)
+def _risk(risk: Risk) -> Case:
+    name, text = f"risk: {risk.id.replace('_', ' ')}", risk.evidence or ""
+    match risk.status:
+        case "over":
+            return Case(name, text, failure=text or "over its limit")
+        case "not checked":
+            return Case(name, skipped=text or "not checked")
+        case status:
+            return Case(name, f"Near its limit: {text}" if status == "warn" else text)
 
 
-def gate_case(gate: Mapping[str, Any]) -> Case:
+def gate_case(gate: Gate) -> Case:
     """A gate: a failure if it does not hold."""
-    found = gate_value(gate.get("value"))
-    text = "this run has no such value" if gate.get("value") is None else f"the value is {found}"
-    return Case(str(gate.get("gate")), text, failure=None if gate.get("holds") else text)
+    text = "this run has no such value" if gate.value is None else f"the value is {gate_value(gate.value)}"
+    return Case(gate.gate, text, failure=None if gate.holds else text)
 
 
-def _curation(data: Mapping[str, Any]) -> Iterator[Case]:
+def _curation(data: Curation) -> Iterator[Case]:
     """Whether the test rows are separate from training, whether any rows remain, and the curation warnings."""
-    leaks, name = (data.get("certificate") or {}).get("pairs_at_or_above"), "test rows are separate from training rows"
-    if leaks is None:
+    found, name = data.certificate, "test rows are separate from training rows"
+    if found is None:
         yield Case(name, skipped="no rows were held out, so there was nothing to compare")
-    elif leaks:
+    elif found.pairs_at_or_above:
         yield Case(name, failure=certificate(data))
     else:
-        recited = (data.get("certificate") or {}).get("answers_remedy") is not None
+        recited = found.answers_remedy is not None
         yield Case(name, certificate(data), failure=certificate(data) if recited else None)
-    kept = (data.get("outcomes") or {}).get("kept")
-    rows = f"{say.count(kept)} of {say.count(data.get('rows_read'))} rows kept"
+    kept = data.outcomes.kept
+    rows = f"{say.count(kept)} of {say.count(data.rows_read)} rows kept"
     yield Case("some rows were kept", rows, failure=None if kept else rows)
-    for warning in data.get("warnings") or []:
-        yield Case(f"warning: {str(warning.get('code')).replace('_', ' ')}", skipped=str(warning.get("text")))
+    for warning in data.warnings:
+        yield Case(f"warning: {warning.code.replace('_', ' ')}", skipped=warning.text)
 
 
 # --- the file -----------------------------------------------------------------------------------------------------

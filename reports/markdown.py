@@ -1,6 +1,7 @@
 """Renders a run as one Markdown page for a pull request: safe for any text."""
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,19 +10,22 @@ import jinja2
 
 from ..core import row_text
 from ..core import unbroken as say
-from .sections import judgements, next_steps
-from .sections.curation.edited import edited_values
+from ..evaluate.results import Gate, Money, VariantCost
+from .sections import judgements, next_steps, rivals
+from .sections.curation.certificate import certificate
+from .sections.curation.changed import edited_values, fix_sentence
+from .sections.curation.dropped import dropped_rows
+from .sections.curation.style import style_rows
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
-from .stored import StoredRun
-from .variant_tables import variant_rows, way_rows, ways_lead
-from .words import printable
+from .stored import StoredCuration, StoredRun, ledger_place
+from .words import printable, share_words, short
 
-__all__ = ["evaluated_markdown", "gate_lines", "money_lines", "moved_rows", "risk_lines"]
-__all__ += ["markdown_page", "unchecked"]
+__all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "markdown_page", "money_lines", "moved_rows"]
+__all__ += ["risk_lines", "unchecked", "variant_rows", "way_rows"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
@@ -37,6 +41,8 @@ _UNLINKED = {
     "#": "#&#8288;",
 }  # &#8288; is an invisible word joiner
 TEMPLATES = Path(__file__).parent / "templates"
+MOST_VARIANTS = 10
+MOST_LETTERS = 120  # of a rule's sentence
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
@@ -54,12 +60,23 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     return markdown_page(
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
-        variants=variant_rows(run), ways=way_rows(run), rivals=ways_lead(run),
-        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run),
+        variants=variant_rows(run), ways=way_rows(run), rivals=rivals.lead(run),
+        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run.results.money),
         risks=risks, fired=risk_lines(run),
-        measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), gates=gate_lines(run),
-        judged=judged, verdicts=run.results.get("verdicts") or [],
-        edited=edited_values(run.results.get("data") or {}, texts=False),
+        measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), judged=judged,
+        gates=gate_lines(run.results.gates or ()), verdicts=run.results.verdicts,
+        edited=edited_values(run.results.data, texts=False),
+    )  # fmt: skip
+
+
+def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
+    """The page for a run that was only curated."""
+    data = run.summary
+    rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
+    return markdown_page(
+        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
+        fixed=fix_sentence(data), certificate=certificate(data), warnings=[warning.text for warning in data.warnings],
+        ledger=ledger_place(run.path), edited=edited_values(data, texts=False),
     )  # fmt: skip
 
 
@@ -111,10 +128,51 @@ def moved_rows(run: StoredRun) -> list[tuple[str, str, str, str]]:
     return [(row.sentence, *say.change(row.before, row.after)) for row in moved[:MOST_RULES]]
 
 
-def money_lines(run: StoredRun) -> list[tuple[str, str]]:
+def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """Per variant: name, requests, three shares with ranges, tokens and cost per request; the compared pair comes first."""
+    names = [*reversed(run.compared), *run.others]
+    rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
+    if len(names) > MOST_VARIANTS:
+        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
+    return rows
+
+
+def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
+    scored, tokens, money = run.results.quality[name], run.results.tokens.get(name), run.results.money
+    total, cost = tokens.total if tokens else None, money.variants.get(name) if money else None
+    return (
+        run.label(name),
+        say.count(scored.n),
+        *(share_words(found, scored.acceptable) for found in (scored.acceptable, scored.consistent, scored.faithful)),
+        "not counted" if total is None else say.count(round(total)),
+        _cost(cost, money.currency) if money and cost else "–",
+    )
+
+
+def _cost(cost: VariantCost, currency: str) -> str:
+    """The cost of a request, or of a day if the variant runs on dedicated machines."""
+    if cost.cost_per_request is None:
+        return "–"
+    machines = cost.machine_cost_per_day
+    return f"{say.money(machines, currency)} per day" if machines else say.money(cost.cost_per_request, currency)
+
+
+def way_rows(run: StoredRun) -> list[tuple[str, ...]]:
+    """Per way without training, if there are several: name, what it took, share, difference, cost, payback and chance."""
+    rows = rivals.rival_rows(run) if len(run.rivals) > 1 else []
+    return [
+        (
+            f"{row.name} (strongest)" if row.strongest else row.name,
+            row.took, row.acceptable, row.difference, row.cost,
+            ", ".join(filter(None, (row.payback, row.chance))),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def money_lines(money: Money | None) -> list[tuple[str, str]]:
     """The main money figures; empty without prices or a volume."""
-    money = run.results.get("money") or {}
-    if money.get("saving_per_request") is None:
+    if money is None or money.saving_per_request is None:
         return []
     return [(row.label, row_text(row, say)) for row in money_rows(money) if row.key in MONEY]
 
@@ -130,6 +188,6 @@ def unchecked(run: StoredRun) -> str:
     return ", ".join(row.id for row in risk_rows(run) if row.tone == "none")
 
 
-def gate_lines(run: StoredRun) -> list[tuple[str, str]]:
+def gate_lines(gates: Sequence[Gate]) -> list[tuple[str, str]]:
     """The gates given to the command and whether each holds; failed gates come first."""
-    return [(row.text, row.state) for row in gate_rows(run)[:MOST_GATES]]
+    return [(row.text, row.state) for row in gate_rows(gates)[:MOST_GATES]]

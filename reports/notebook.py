@@ -6,12 +6,12 @@ from typing import Any
 import polars as pl
 
 from ..core import Row, notebook_page, row_text, say
+from ..evaluate.results import Results
 from .history import compare_words
 from .history.compare_text import changed_rows
 from .history.entry import RunEntry
 from .history.runs_text import runs_cells, runs_summary
-from .sections.decision import verdict_sentence
-from .sections.first_screen import plain_sentence
+from .sections.first_screen import plain_sentence, verdict_sentence
 from .terminal import WAYS, number_rows, run_of, way_rows
 
 __all__ = ["compared_html", "runs_html", "verdict_html"]
@@ -19,21 +19,21 @@ __all__ = ["compared_html", "runs_html", "verdict_html"]
 MOST_RUNS = 30
 
 
-def verdict_html(results: Mapping[str, Any], *, notes: Sequence[str] = ()) -> str:
+def verdict_html(results: Results, *, notes: Sequence[str] = ()) -> str:
     """The verdict with its confidence, its numbers, the ways without training and the main doubt; then `notes`."""
-    run, verdict = run_of(results), results.get("verdict")
-    if not verdict:
+    run, verdict = run_of(results), results.verdict
+    if verdict is None:
         return notebook_page(plain_sentence(run), figures=_figures(number_rows(run)), notes=notes)
     ways = way_rows(run)
     rows = [*number_rows(run), *([Row("", WAYS, ""), *ways] if len(ways) > 1 else [])]
-    sure = (verdict.get("confidence") or {}).get("sentence")
+    sure = [f"Confidence: {verdict.confidence.sentence}"] if verdict.confidence else []
     return notebook_page(
         verdict_sentence(verdict),
         figures=_figures(rows),
         notes=[
-            *([f"Confidence: {sure}"] if sure else []),
-            f"Strongest reason for doubt: {verdict['doubt']}",
-            f"Next: {verdict['next']}",
+            *sure,
+            f"Strongest reason for doubt: {verdict.doubt}",
+            f"Next: {verdict.next}",
             *notes,
         ],
     )

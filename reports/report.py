@@ -8,9 +8,8 @@ import jinja2
 
 from ..core import damage_is_named, home_of, write_whole
 from ..core import unbroken as say
-from .curated_markdown import curated_markdown
 from .junit import junit_of_curation, junit_of_run
-from .markdown import evaluated_markdown
+from .markdown import curated_markdown, evaluated_markdown
 from .page import Section, render_page
 from .sections import gates, judgements, method, next_steps, provenance, quality, risks, rivals, training, usage, why
 from .sections.curation import data
@@ -67,7 +66,7 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
     Raises:
         DataError: the folder has neither results.json nor a curated run, or a file is unreadable.
     """
-    if not (run / "results.json").exists() and find_curation(run):
+    if not (run / RESULTS).exists() and find_curation(run):
         with damage_is_named(run / SUMMARY, SUMMARY, (jinja2.UndefinedError,)):
             pages = _curated_pages(read_curation(run), texts=examples)
     else:
@@ -79,19 +78,17 @@ def write_report(run: Path, *, examples: bool = True) -> list[Path]:
 
 
 def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
-    keys = ("command", "seed", "hardware", "seconds", "versions", "inputs")
-    origin = {key: run.facts[key] for key in keys if key in run.facts}
     context = {
         "project": str(run.facts.get("project") or home_of(run.path).name),
         "created": date_words(run.facts.get("created")),
-        "counted": f"{say.count(run.summary.get('rows_read'))} rows read",
+        "counted": f"{say.count(run.summary.rows_read)} rows read",
         "footer": f"Every number on this page is in curate/summary.json and {ledger_place(run.path)}.",
         "headline": curated_headline(run),
     }
     sections = [
         *curated_sections(run, texts=texts),
         _folded(method.curated_section(run)),
-        _folded(provenance.section(run, origin)),
+        _folded(provenance.section(run)),
     ]
     return {
         "report.html": render_page(context, _present(sections), scripts=CURATED_SCRIPTS),
@@ -101,12 +98,11 @@ def _curated_pages(run: StoredCuration, *, texts: bool) -> dict[str, str]:
 
 
 def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
-    results = run.results
-    tested = (results.get("quality") or {}).get(run.candidate or "", {}).get("n")
+    results, scored = run.results, run.quality(run.candidate)
     context = {
-        "project": str(results.get("project") or home_of(run.path).name),
-        "created": date_words(results.get("created")),
-        "counted": f"{say.count(tested)} test requests" if tested else "",
+        "project": results.project or home_of(run.path).name,
+        "created": date_words(results.created),
+        "counted": f"{say.count(scored.n)} test requests" if scored and scored.n else "",
         "footer": "Every number on this page is in results.json.",
         "headline": headline(run),
     }
@@ -145,7 +141,12 @@ def _fitting_html(run: StoredRun, context: dict[str, Any], *, texts: bool) -> st
 def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], list[Section | None]]:
     """The sections before the examples and those after them."""
     curated = read_curation(run.path) if find_curation(run.path) else None
-    before = [why.section(run), next_steps.section(run), gates.section(run), quality.section(run, texts=texts)]
+    before = [
+        why.section(run),
+        next_steps.section(run),
+        gates.section(run.results.gates or ()),
+        quality.section(run, texts=texts),
+    ]
     after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]
     details = [
         rivals.section(run),
@@ -154,7 +155,7 @@ def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], lis
         what_if.section(run),
         training.section(run, texts=texts),
         method.section(run),
-        provenance.section(run, run.results.get("provenance")),
+        provenance.section(run),
     ]
     return before, [*after, *map(_folded, details)]
 

@@ -1,4 +1,4 @@
-"""Reads a finished run from its folder as plain data; missing or damaged parts raise a clear error."""
+"""Reads a finished run from its folder; missing or damaged parts raise a clear error."""
 
 import hashlib
 import json
@@ -17,6 +17,7 @@ from ..core import (
     damage,
     decimals_beside,
     open_stored,
+    read_record,
     read_stored,
     read_stored_lines,
     read_unchanged,
@@ -26,6 +27,7 @@ from ..curate import (
     GIVEN,
     PAIRS,
     SPLITS,
+    Curation,
     check_rows,
     ledger_files,
     parts_of_ids,
@@ -35,10 +37,11 @@ from ..curate import (
     table_name,
     tested_files,
 )  # fmt: skip
-from ..evaluate import repaired
+from ..evaluate.results import Difference, Quality, Results, Rival, read_results
 from .words import variant_label
 
 __all__ = [
+    "MOST_VARIANTS",
     "StoredCuration",
     "StoredRun",
     "find_curation",
@@ -50,10 +53,7 @@ __all__ = [
     "scored_lines",
 ]
 
-SCHEMA = "tuneworth/results/1"
-# Parts that older versions may not have written; they default to None.
-PARTS = ("style", "verdict", "comparison", "money", "risks", "data", "training", "provenance")
-COUNTS = {"unscored": 0, "no_output": 0}  # of a variant's quality
+MOST_VARIANTS = 4  # with more, charts and tables show the compared two, and the others where there is room
 # Kinds of files, as the schemas name them.
 RESULTS, OUTPUTS, SUMMARY = "results.json", "evaluate/outputs.jsonl", "curate/summary.json"
 
@@ -66,7 +66,7 @@ class StoredRun:
     """
 
     path: Path
-    results: dict[str, Any]
+    results: Results
     pairs: dict[str, dict[str, Any]]
     outputs: dict[tuple[str, str], dict[str, Any]]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -74,25 +74,64 @@ class StoredRun:
     @property
     def variants(self) -> list[str]:
         """The scored variants in the order of results.json."""
-        return list(self.results.get("quality") or {})
+        return list(self.results.quality)
 
     @property
     def candidate(self) -> str | None:
         """The candidate of the comparison; without a comparison, the last variant."""
-        comparison = self.results.get("comparison") or {}
-        return comparison.get("candidate") or (self.variants[-1] if self.variants else None)
+        comparison = self.results.comparison
+        return comparison.candidate if comparison else self.variants[-1] if self.variants else None
 
     @property
     def baseline(self) -> str | None:
         """The baseline of the comparison; without a comparison, the first variant that is no form of the candidate."""
-        comparison, candidate = self.results.get("comparison") or {}, str(self.candidate)
+        if self.results.comparison:
+            return self.results.comparison.baseline
+        candidate = str(self.candidate)
         forms = {candidate, *self.origins(candidate)}
         others = [name for name in self.variants if name not in forms and not forms & set(self.origins(name))]
-        return comparison.get("baseline") or (others[0] if others else None)
+        return others[0] if others else None
+
+    @property
+    def compared(self) -> list[str]:
+        """The baseline and the candidate, as far as they were scored."""
+        return [name for name in (self.baseline, self.candidate) if name and name in self.results.quality]
+
+    @property
+    def others(self) -> list[str]:
+        """The variants that are not compared: those with the highest share first, each repaired one before its origin."""
+        families: dict[str, list[str]] = {}
+        for name in self.variants:
+            if name not in (self.baseline, self.candidate):
+                origin = self.origins(name)[0] if self.way(name) == "repair" else name
+                families.setdefault(origin, []).append(name)
+
+        def share(name: str) -> float:
+            found = self.acceptable(name)
+            return -1.0 if found is None else found
+
+        ordered = sorted(families.values(), key=lambda names: -max(map(share, names)))
+        return [name for names in ordered for name in sorted(names, key=share, reverse=True)]
+
+    @property
+    def ordered(self) -> list[str]:
+        """All scored variants as they are shown: baseline and candidate first."""
+        return [*self.compared, *self.others]
+
+    def quality(self, name: str | None) -> Quality | None:
+        """The scores of a variant; None if it was not scored."""
+        return self.results.quality.get(name or "")
 
     def acceptable(self, name: str | None) -> float | None:
         """A variant's acceptable share; None if it was not scored."""
-        return (((self.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}).get("share")
+        scored = self.quality(name)
+        return scored.acceptable.share if scored else None
+
+    @property
+    def gap(self) -> Difference | None:
+        """The candidate's share minus the baseline's on the same requests; None if they were not compared."""
+        comparison = self.results.comparison
+        return comparison.difference if comparison and comparison.difference.value is not None else None
 
     def gap_decimals(self, share: float | None = None) -> int:
         """The decimals of the candidate's share, of another one, by default the baseline's, and of their difference."""
@@ -110,20 +149,21 @@ class StoredRun:
         """The variant beside a share; it says so if the outputs were repaired before they were scored."""
         label = variant_label(name)
         said = label.endswith(", repaired") or name == "template" or ", else " in name
-        return label if said or not repaired(self.results, name) else f"{label}, repaired"
+        how = self.results.variants.get(name)
+        return label if said or how is None or how.repair == "off" else f"{label}, repaired"
 
     @property
-    def rivals(self) -> list[dict[str, Any]]:
-        """The rows of `rivals` that were measured, in their order: the cheapest first."""
-        return [row for row in self.results.get("rivals") or [] if row.get("measured")]
+    def rivals(self) -> list[Rival]:
+        """The ways without training that were measured, in their order: the cheapest first."""
+        return [rival for rival in self.results.rivals if rival.measured]
 
     def way(self, name: str) -> str:
         """How a variant's outputs come about: "model" is the plain call of a model."""
-        return ((self.results.get("variants") or {}).get(name) or {}).get("way") or "model"
+        return self.results.variants[name].way if name in self.results.variants else "model"
 
-    def origins(self, name: str) -> list[str]:
+    def origins(self, name: str) -> Sequence[str]:
         """The variants that this one is made from."""
-        return ((self.results.get("variants") or {}).get(name) or {}).get("of") or []
+        return self.results.variants[name].of if name in self.results.variants else ()
 
 
 def read_run(run: Path) -> StoredRun:
@@ -133,7 +173,7 @@ def read_run(run: Path) -> StoredRun:
 
 
 def _read_run(run: Path) -> StoredRun:
-    results = _read_results(run / "results.json")
+    results = read_results(run)
     files = tested_files(run)
     is_given = run / GIVEN in files
     lines = [pair for file in files for pair in read_stored_lines(file, GIVEN if is_given else PAIRS)]
@@ -146,16 +186,16 @@ def _read_run(run: Path) -> StoredRun:
         if key not in outputs or (line.get("sample") or 0) < (outputs[key].get("sample") or 0):
             outputs[key] = line
     counts = Counter(name for id_, name in outputs if id_ in pairs or not pairs)
-    _check_complete(run / OUTPUTS, counts, results["quality"])
+    _check_complete(run / OUTPUTS, counts, results.quality)
     facts = read_stored(run / "run.json", "run.json")
     return StoredRun(path=run, results=results, pairs=pairs, outputs=outputs, facts=facts)
 
 
-def _check_complete(file: Path, counts: Counter[str], quality: Mapping[str, Any]) -> None:
+def _check_complete(file: Path, counts: Counter[str], quality: Mapping[str, Quality]) -> None:
     """Raises: DataError if a scored variant lacks outputs: all have the same requests. A run may be kept without the file."""
     most = max((counts[name] for name in quality), default=0)
     for name, scored in quality.items() if file.exists() else ():
-        if counts[name] < (asked := max(most, scored["n"])):
+        if counts[name] < (asked := max(most, scored.n)):
             what = f'"{name}" has outputs for {counts[name]:,} of {asked:,} requests: lines are missing'
             raise damage(file, OUTPUTS, what)
 
@@ -177,48 +217,6 @@ def scored_lines(run: Path, variant: str) -> dict[str, list[dict[str, Any]]]:
     return {name: [samples[at] for at in sorted(samples)] for name, samples in found.items()}
 
 
-def _read_results(path: Path) -> dict[str, Any]:
-    if not path.exists() and not path.is_symlink():
-        raise DataError(f"{path}: file not found.\nRun `tuneworth evaluate` first.")
-    results = read_stored(path, RESULTS)
-    if (found := results.get("schema")) != SCHEMA:
-        raise damage(path, RESULTS, f"expected the schema {SCHEMA!r}, found {f'{found!r}'[:120]}")
-    scored = results.get("quality") or {}
-    quality = {name: {**COUNTS, **found} for name, found in scored.items() if found}
-    return {**dict.fromkeys(PARTS), **results, "quality": quality, "rivals": _rivals(results)}
-
-
-def _rivals(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """`rivals`; of a run before they were a list, those that it compared, each with what it knew.
-
-    Such a run compared only its baseline with the candidate, and the others with the baseline.
-    """
-    found = results.get("rivals") or []
-    if isinstance(found, list):
-        return found
-    comparison = results.get("comparison") or {}
-    baseline = comparison.get("baseline")
-    rows = [dict(_RIVAL, name=name, acceptable=_acceptable(results, name)) for name in found]
-    if baseline is not None:
-        known = {key: comparison.get(key) for key in _COMPARED}
-        acceptable = _acceptable(results, baseline)
-        rows.insert(0, dict(_RIVAL, name=baseline, strongest=True, acceptable=acceptable) | known)
-    return rows
-
-
-def _acceptable(results: dict[str, Any], name: str) -> dict[str, Any] | None:
-    return ((results.get("quality") or {}).get(name) or {}).get("acceptable")
-
-
-_COMPARED = ("difference", "low_one_sided", "p_value", "n", "n_effective", "groups")
-# A row of which nothing is known; what no run stored is None.
-_RIVAL: dict[str, Any] = {
-    "way": "model", "of": [], "measured": True, "strongest": False, "difference": dict.fromkeys(("value", "low", "high")),
-    **dict.fromkeys(("low_one_sided", "p_value", "n", "n_effective", "groups", "facts", "cost_per_request")),
-    **dict.fromkeys(("cost_per_usable_output", "payback_days", "npv", "npv_p50", "probability", "calls", "seconds", "why")),
-}  # fmt: skip
-
-
 EXAMPLES = 3  # of each rule
 _NAMES = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity")
 
@@ -231,7 +229,7 @@ class StoredCuration:
     """
 
     path: Path
-    summary: dict[str, Any]
+    summary: Curation
     dropped: pl.DataFrame
     facts: dict[str, Any]
 
@@ -254,7 +252,10 @@ def read_curation(run: Path) -> StoredCuration:
 def _read_curation(run: Path) -> StoredCuration:
     dropped = _dropped_of(ledger_files(run))
     facts = read_stored(run / "run.json", "run.json")
-    return StoredCuration(run, read_stored(run / SUMMARY, SUMMARY), dropped, facts)
+    summary = read_record(run / SUMMARY, SUMMARY, Curation)
+    if summary is None:
+        raise DataError(f"{run / SUMMARY}: file not found.\nRun `tuneworth curate` first.")
+    return StoredCuration(run, summary, dropped, facts)
 
 
 def _dropped_of(files: Sequence[Path]) -> pl.DataFrame:

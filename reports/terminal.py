@@ -1,14 +1,18 @@
-"""Renders a run's results for a terminal: the verdict with its numbers, the next steps, the money."""
+"""Renders results for a terminal: the verdict with its numbers, the next steps, the money, a curation."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from ..core import UNKNOWN, Row, filled, row_lines, say
+from ..core import UNKNOWN, Row, as_json, filled, row_lines, say
+from ..curate import Curation, ThresholdRow, meaning_sentence
+from ..evaluate.results import Assumption, Money, Results, Rival
 from .charts.axes import shortened
-from .sections.decision import verdict_sentence
-from .sections.first_screen import plain_sentence
+from .sections.curation.certificate import certificate
+from .sections.curation.changed import fix_sentence
+from .sections.curation.data import override_line
+from .sections.curation.style import accepts_sentence
+from .sections.first_screen import plain_sentence, verdict_sentence
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
 from .sections.money.money import money_rows
@@ -18,7 +22,7 @@ from .sections.three_numbers import Number, three_numbers
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
-__all__ = ["WAYS", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
+__all__ = ["WAYS", "curated_text", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
@@ -32,21 +36,21 @@ DEFAULTS = ("horizon_days", "target_payback_days", "discount_rate", "ramp_days")
 # --- the verdict --------------------------------------------------------------------------------------------------
 
 
-def verdict_text(results: Mapping[str, Any]) -> str:
+def verdict_text(results: Results) -> str:
     """The verdict, its confidence, the three numbers and the main doubt; without a verdict, only the scores."""
-    run, verdict = run_of(results), results.get("verdict")
-    if not verdict:
+    run, verdict = run_of(results), results.verdict
+    if verdict is None:
         scores = row_lines(number_rows(run), label=NUMBER)
         return _joined([[*filled(plain_sentence(run)), "", *scores], _causes(run)])
     parts = [filled(verdict_sentence(verdict))]
-    if verdict.get("confidence"):
-        level, _, why = str(verdict["confidence"]["sentence"]).partition(": ")
+    if verdict.confidence:
+        level, _, why = verdict.confidence.sentence.partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     parts += [
         row_lines(number_rows(run), label=NUMBER),
         _ways(run),
         _causes(run),
-        filled(f"Strongest reason for doubt: {verdict['doubt']}"),
+        filled(f"Strongest reason for doubt: {verdict.doubt}"),
         _next_steps(results),
     ]
     return _joined(parts)
@@ -54,19 +58,26 @@ def verdict_text(results: Mapping[str, Any]) -> str:
 
 def number_rows(run: StoredRun) -> list[Row]:
     """How many requests were tested, and the three numbers of the verdict; without a verdict, the scores."""
-    if run.results.get("verdict"):
+    if run.results.verdict:
         numbers = [row for each in three_numbers(run) for row in _rows(each)]
     else:
-        numbers = [_acceptable(name, found) for name, found in _quality(run)]
-    return [Row("n", "Test requests", _tested(run)), *numbers]
+        numbers = [_acceptable(run, name) for name in run.variants]
+    scored = run.quality(run.candidate)
+    return [Row("n", "Test requests", scored.n if scored else None), *numbers]
 
 
-def _next_steps(results: Mapping[str, Any]) -> list[str]:
+def _acceptable(run: StoredRun, name: str) -> Row:
+    label = f"Acceptable outputs, {shortened(run.label(name), LONGEST)}"
+    found = run.results.quality[name].acceptable
+    return Row("acceptable", label, found.share, "share", found.low, found.high)
+
+
+def _next_steps(results: Results) -> list[str]:
     """The first steps with what each would bring; empty without any."""
     steps, lines = steps_of(results), ["What to do next"]
     for n, step in enumerate(steps[:MOST_STEPS], start=1):
         found = brings(step, say, results=results)
-        lines += filled(f"  {n}. {step['do']}{f' ({found})' if found else ''}", indent=5)
+        lines += filled(f"  {n}. {step.do}{f' ({found})' if found else ''}", indent=5)
     if len(steps) > MOST_STEPS:
         lines.append(f"  and {len(steps) - MOST_STEPS} more, in the report")
     return lines if steps else []
@@ -74,18 +85,16 @@ def _next_steps(results: Mapping[str, Any]) -> list[str]:
 
 def way_rows(run: StoredRun) -> list[Row]:
     """The ways without training, the strongest first."""
-    rows = sorted(
-        run.rivals, key=lambda row: (not row.get("strongest"), -((row.get("acceptable") or {}).get("share") or 0))
-    )
-    found = [Row("", shortened(run.label(row["name"]), LONGEST), _way(run, row)) for row in rows[:MOST_WAYS]]
+    rows = sorted(run.rivals, key=lambda row: (not row.strongest, -((row.acceptable and row.acceptable.share) or 0)))
+    found = [Row("", shortened(run.label(row.name), LONGEST), _way(run, row)) for row in rows[:MOST_WAYS]]
     if len(rows) > MOST_WAYS:
         found.append(Row("", f"and {len(rows) - MOST_WAYS} more", "in the report"))
-    trained = set(run.variants) - {row["name"] for row in run.rivals}
+    trained = set(run.variants) - {row.name for row in run.rivals}
     left_out = [
-        row["name"]
-        for row in run.results.get("rivals") or []
+        row.name
+        for row in run.results.rivals
         # `tuned + short guide` is a form of the tuned model, not a way without training.
-        if not row.get("measured") and row["name"].partition(" + ")[0] not in trained
+        if not row.measured and row.name.partition(" + ")[0] not in trained
     ]
     return found + [Row("", shortened(run.label(name), LONGEST), "not measured") for name in left_out]
 
@@ -96,14 +105,14 @@ def _ways(run: StoredRun) -> list[str]:
     return [WAYS, *row_lines(rows, label=NUMBER)] if len(rows) > 1 else []
 
 
-def _way(run: StoredRun, row: Mapping[str, Any]) -> str:
+def _way(run: StoredRun, row: Rival) -> str:
     """The acceptable share, and how much better the candidate is."""
-    share, gap = (row.get("acceptable") or {}).get("share"), row.get("difference") or {}
-    decimals = run.gap_decimals(share)
-    if gap.get("value") is None:
+    share, gap = row.acceptable.share if row.acceptable else None, row.difference
+    if gap is None or gap.value is None:
         return say.percent(share)
-    span = f" ({say.points_range(gap['low'], gap['high'])})" if gap.get("low") is not None else ""
-    return f"{say.percent(share, decimals)}; tuned {say.signed_points(gap['value'], decimals)}{span}"
+    decimals = run.gap_decimals(share)
+    span = f" ({say.points_range(gap.low, gap.high)})" if gap.low is not None else ""
+    return f"{say.percent(share, decimals)}; tuned {say.signed_points(gap.value, decimals)}{span}"
 
 
 def _causes(run: StoredRun) -> list[str]:
@@ -117,31 +126,12 @@ def _causes(run: StoredRun) -> list[str]:
 def _rows(number: Number) -> list[Row]:
     """One of the three numbers: a row for each side and one for the change."""
     several = len(number.sides) > 1
-    texts = [
-        ": ".join(
-            filter(None, (shortened(side.name, LONGEST) if several else "", f"{side.value}{_in_brackets(side.detail)}"))
-        )
-        for side in number.sides
-    ]
+    texts = []
+    for side in number.sides:
+        value = f"{side.value} ({side.detail})" if side.detail else side.value
+        texts.append(": ".join(filter(None, (shortened(side.name, LONGEST) if several else "", value))))
     texts += [number.change] if number.change else []
     return [Row("", "" if index else number.title, text) for index, text in enumerate(texts)]
-
-
-def _in_brackets(detail: str) -> str:
-    return f" ({detail})" if detail else ""
-
-
-def _tested(run: StoredRun) -> float | None:
-    return (run.results["quality"].get(run.candidate or "") or {}).get("n")
-
-
-def _quality(run: StoredRun) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return ((run.label(name), run.results["quality"][name]["acceptable"]) for name in run.variants)
-
-
-def _acceptable(name: str, found: Mapping[str, Any]) -> Row:
-    label = f"Acceptable outputs, {shortened(name, LONGEST)}"
-    return Row("acceptable", label, found["share"], "share", found["low"], found["high"])
 
 
 SPENDING = {"roi.investment": "the investment", "roi.running": "the upkeep of the tuned model"}
@@ -150,66 +140,66 @@ SPENDING = {"roi.investment": "the investment", "roi.running": "the upkeep of th
 # --- the money ----------------------------------------------------------------------------------------------------
 
 
-def money_text(money: Mapping[str, Any], *, run: str | None = None) -> str:
+def money_text(money: Money, *, run: str | None = None) -> str:
     """The figures, the main drivers, the alternatives to tuning, and the assumptions. `run` names the measured run."""
-    missing = [Row("missing", "Missing", ", ".join(money["missing"]))] if money["missing"] else []
+    missing = [Row("missing", "Missing", ", ".join(money.missing))] if money.missing else []
     figures = row_lines([*missing, *money_rows(money)])
-    if (money["draws"] or 1) > 1:
+    if (money.draws or 1) > 1:
         figures.append("Ranges in brackets cover 90% of the simulated scenarios.")
-    warnings = [line for text in money["warnings"] for line in filled(f"Note: {text}.", indent=2)]
+    warnings = [line for text in money.warnings for line in filled(f"Note: {text}.", indent=2)]
     return _joined([_costs(money), figures, _drivers(money), _alternatives(money), _assumed(money, run), warnings])
 
 
-def _costs(money: Mapping[str, Any]) -> list[str]:
+def _costs(money: Money) -> list[str]:
     """The cost of one request with each side; long labels wrap over several lines."""
-    names = [money["baseline"], money["candidate"]]
-    lines = [f"{'':{LABEL}}{''.join(f'{_clipped(variant_label(name)):>{COLUMN}}' for name in names)}"]
-    for row in cost_rows(_money_run(money), names):
+    names = [money.baseline, money.candidate]
+    # A line break in a name would break the table.
+    heads = [short(variant_label(name), COLUMN - 1) for name in names]
+    lines = [f"{'':{LABEL}}{''.join(f'{head:>{COLUMN}}' for head in heads)}"]
+    for row in cost_rows(money, names):
         *above, last = filled(row.label, columns=LABEL - 1)
         lines += [*above, f"{last:<{LABEL}}{''.join(f'{_plain(cell):>{COLUMN}}' for cell in row.cells)}"]
     return lines
 
 
-def _drivers(money: Mapping[str, Any]) -> list[str]:
+def _drivers(money: Money) -> list[str]:
     """The three inputs whose ranges change the gain most."""
     lines = []
-    for row in money["tornado"][:3]:
-        ends = f"{say.count(row['low'])} to {say.count(row['high'])}"
-        gains = say.money_range(row["npv_low"], row["npv_high"], money["currency"])
-        lines += filled(f"  {words(row['key'])}, from {ends}: {gains}", indent=4)
+    for bar in money.tornado[:3]:
+        ends = f"{say.count(bar.low)} to {say.count(bar.high)}"
+        gains = say.money_range(bar.npv_low, bar.npv_high, money.currency)
+        lines += filled(f"  {words(bar.key)}, from {ends}: {gains}", indent=4)
     return ["Inputs that change the gain most:", *lines] if lines else []
 
 
-def _alternatives(money: Mapping[str, Any]) -> list[str]:
+def _alternatives(money: Money) -> list[str]:
     """The alternatives to training, and whether training still pays off compared with each."""
-    total = money["requests_total"] is not None
+    total = money.requests_total is not None
     against = "gain of tuning compared with it" if total else "compared with it, tuning pays back in"
-    unit = "one acceptable output" if money["failures"] == "drop" else "one request"
+    unit = "one acceptable output" if money.failures == "drop" else "one request"
     lines = []
-    for name, cost, saved, acceptable, result in alternative_rows(_money_run(money)):
+    for name, cost, saved, acceptable, result in alternative_rows(money):
         saves = "" if saved == UNKNOWN else f", saves {saved}"
         lines += filled(f"  {name}: {cost}{saves}; acceptable: {acceptable}; {against}: {result}", indent=4)
     return [f"Cost of {unit} without tuning:", *lines] if lines else []
 
 
-def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
+def _assumed(money: Money, run: str | None) -> list[str]:
     """The inputs that were neither stated nor measured, and the sources of prices and measured numbers."""
-    entries = {entry["key"]: entry for entry in money["assumptions"]}
+    entries = {entry.key: entry for entry in money.assumptions}
     defaults = [
-        f"{words(key)}: {say.stated(entries[key]['value'])} (default)"
+        f"{words(key)}: {say.stated(entries[key].value)} (default)"
         for key in DEFAULTS
-        if entries.get(key, {}).get("source") == "default"
+        if key in entries and entries[key].source == "default"
     ]
     assumed = [*defaults, *_other_assumptions(money, entries)]
     lines = filled(f"Assumed: {'; '.join(assumed)}.", indent=2) if assumed else []
     lines += _listed_prices(entries)
     lines += _measured(entries, run) if run else []
-    overridden = [
-        words(key) for key, e in entries.items() if "in place of what the run measured" in (e.get("detail") or "")
-    ]
+    overridden = [words(key) for key, e in entries.items() if "in place of what the run measured" in (e.detail or "")]
     if overridden:
         lines += filled(f"Stated, although the run measured it: {', '.join(overridden)}.", indent=2)
-    unstated = [what for key, what in SPENDING.items() if key in money["missing"]]
+    unstated = [what for key, what in SPENDING.items() if key in money.missing]
     if unstated:
         text = f"{' and '.join(unstated)} {'are' if len(unstated) > 1 else 'is'} not stated and counted as 0"
         return lines + filled(
@@ -218,11 +208,11 @@ def _assumed(money: Mapping[str, Any], run: str | None) -> list[str]:
     return [*lines, "Everything else is stated; --json lists every number with its source."]
 
 
-def _measured(entries: Mapping[str, Any], run: str) -> list[str]:
+def _measured(entries: Mapping[str, Assumption], run: str) -> list[str]:
     """What the run measured of each variant; variants with the same figures share a line."""
     figures: dict[str, list[str]] = {}
     for key, entry in entries.items():
-        if entry["source"] == "measured":
+        if entry.source == "measured":
             owner, _, figure = words(key).rpartition(": ")
             figures.setdefault(owner, []).append(figure)
     owners: dict[tuple[str, ...], list[str]] = {}
@@ -232,69 +222,121 @@ def _measured(entries: Mapping[str, Any], run: str) -> list[str]:
     return [f"Measured in run {run}:", *(line for text in lines for line in filled(text, indent=4))] if lines else []
 
 
-def _other_assumptions(money: Mapping[str, Any], entries: Mapping[str, Any]) -> list[str]:
+def _other_assumptions(money: Money, entries: Mapping[str, Assumption]) -> list[str]:
     """The assumptions other than defaults."""
-    assumed = ['a failure costs nothing (failures = "ignore")'] if money["failures"] == "ignore" else []
-    volume = entries.get("requests_per_day", {})
-    if "Tuneworth's own" in volume.get("detail", ""):
-        low, _, high = volume["range"]
+    assumed = ['a failure costs nothing (failures = "ignore")'] if money.failures == "ignore" else []
+    volume = entries.get("requests_per_day")
+    if volume and volume.range and "Tuneworth's own" in (volume.detail or ""):
+        low, *_, high = volume.range
         assumed.append(f"{say.count(low)} to {say.count(high)} requests a day (a range that Tuneworth assumes)")
     independent = [key.rpartition(".")[0] for key in entries if key.endswith(".independent_tries")]
     if independent:
         assumed.append(f"retries of a request succeed independently, which is optimistic ({', '.join(independent)})")
-    left = entries.get("running.days_to_retirement", {}).get("value")
-    if left is not None and left == money["horizon_days"]:
-        assumed.append(f"savings end in {say.days(left)}, when the base model retires")
+    left = entries.get("running.days_to_retirement")
+    if left and left.value is not None and left.value == money.horizon_days:
+        assumed.append(f"savings end in {say.days(money.horizon_days)}, when the base model retires")
     return assumed
 
 
-def _listed_prices(entries: Mapping[str, Any]) -> list[str]:
+def _listed_prices(entries: Mapping[str, Assumption]) -> list[str]:
     found: dict[str, str] = {}
     for key, entry in entries.items():
         name, _, what = key.rpartition(".")
-        if entry["source"] == "price list" and what == "price_input":
-            found[name] = f"input {entry['detail'].partition(': ')[2] or entry['detail']}"
-        elif entry["source"] == "price list" and what == "hourly":
-            found[name] = f"machine, {entry['detail']}"
+        detail = entry.detail or ""
+        if entry.source == "price list" and what == "price_input":
+            found[name] = f"input {detail.partition(': ')[2] or detail}"
+        elif entry.source == "price list" and what == "hourly":
+            found[name] = f"machine, {detail}"
     return [line for name, detail in found.items() for line in filled(f"Price list, {name}: {detail}.", indent=2)]
 
 
-def derivation_text(money: Mapping[str, Any]) -> str:
+def derivation_text(money: Money) -> str:
     """The derivation: each figure in words, as a formula, with its numbers and its result."""
     blocks = []
-    for entry in money["derivation"]:
-        lines = filled(entry["words"])
-        if entry["value"] is None:  # a condition and its consequence
-            lines += filled(f"    {entry['formula']}: {entry['numbers']}", indent=6)
+    for entry in money.derivation:
+        lines = filled(entry.words)
+        if entry.value is None:  # a condition and its consequence
+            lines += filled(f"    {entry.formula}: {entry.numbers}", indent=6)
         else:
-            lines += filled(f"    {entry['formula']}", indent=6)
-            if not entry["result"].startswith(f"{entry['numbers']} "):
-                lines += filled(f"  = {entry['numbers']}", indent=6)
-        blocks.append([*lines, *filled(f"  = {entry['result']}", indent=6)])
+            lines += filled(f"    {entry.formula}", indent=6)
+            if not entry.result.startswith(f"{entry.numbers} "):
+                lines += filled(f"  = {entry.numbers}", indent=6)
+        blocks.append([*lines, *filled(f"  = {entry.result}", indent=6)])
     return _joined([["How each figure is calculated"], *blocks])
+
+
+# --- a curation ---------------------------------------------------------------------------------------------------
+
+MOST_RULES = 6
+EXCERPT = 76  # characters of a text excerpt
+
+
+def curated_text(data: Curation) -> str:
+    """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
+    lines = [*_outcomes(data), *_splits(data), *(f"  {text}" for text in data.split_notes)]
+    sentences = [fix_sentence(data), accepts_sentence(data.style), certificate(data)]
+    sentences += [meaning_sentence(as_json(data.meaning))] if data.meaning else []
+    for text in filter(None, [*sentences, override_line(data)]):
+        lines += filled(text)
+    return "\n".join([*lines, *_thresholds(data)])
+
+
+def _outcomes(data: Curation) -> Iterator[str]:
+    outcomes = as_json(data.outcomes)
+    dropped = ", ".join(f"{say.count(n)} {name}" for name, n in outcomes.items() if name != "kept" and n)
+    read = f"{say.count(data.rows_read, 'row')} read: {say.count(data.outcomes.kept)} kept"
+    yield f"{read}; {dropped}" if dropped else read
+    if rules := list(data.rules.items()):
+        more = f" and {len(rules) - MOST_RULES} more rules" if len(rules) > MOST_RULES else ""
+        yield "  by rule: " + ", ".join(f"{rule} {say.count(n)}" for rule, n in rules[:MOST_RULES]) + more
+
+
+def _splits(data: Curation) -> Iterator[str]:
+    counts = as_json(data.splits) if data.splits else {}
+    line = "splits: " + ", ".join(f"{say.count(n)} {name}" for name, n in counts.items())
+    found = data.certificate.answers_in_test if data.certificate else None
+    answers = found.verbatim + found.similar if found else 0
+    yield f"{line} ({say.count(answers)} with an output that is also in train)" if answers else line
+    if failing := data.references_failing.test if data.references_failing else 0:
+        breaks = "row breaks a rule but is" if failing == 1 else "rows break a rule but are"
+        yield f"  {say.count(failing)} test {breaks} kept, so that the test is not too easy"
+
+
+def _thresholds(data: Curation) -> Iterator[str]:
+    """The threshold table with the borderline pair of each; empty if not requested."""
+    if data.threshold_table is None:
+        return
+    now = data.near_duplicate.threshold
+    yield ""
+    yield f"Near duplicates by threshold (near_duplicate is {now:g}), before rows that break a rule are dropped"
+    yield "threshold  dropped  conflicts  least similar"
+    # The same pair may be the borderline pair of several thresholds; it is shown once, at the first.
+    first: dict[tuple[str, str], ThresholdRow] = {}
+    for row in data.threshold_table:
+        least = f"{row.example['similarity']:.2f}" if row.example else "-"
+        yield f"{row.threshold:9.2f}  {row.dropped:7,}  {row.conflicts:9,}  {least:>13}"
+        if row.example:
+            first.setdefault((row.example["id"], row.example["other_id"]), row)
+    for row in first.values():
+        example = row.example or {}
+        yield ""
+        yield f'At {row.threshold:.2f}, "{example["id"]}" is dropped in favour of "{example["other_id"]}":'
+        for name in ("input", "output"):
+            yield f"  {name:6}  {short(example[name], EXCERPT)}"
+            yield f"          {short(example[f'other_{name}'], EXCERPT)}"
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def run_of(results: Mapping[str, Any]) -> StoredRun:
+def run_of(results: Results) -> StoredRun:
     """A run of which only the results are known."""
-    return StoredRun(Path(), dict(results), {}, {})
-
-
-def _money_run(money: Mapping[str, Any]) -> StoredRun:
-    """A run of which only the money is known."""
-    pair = {side: money[side] for side in ("baseline", "candidate")}
-    return run_of({"money": money, "comparison": pair, "quality": {}})
+    return StoredRun(Path(), results, {}, {})
 
 
 def _joined(parts: Iterable[Sequence[str]]) -> str:
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
-def _clipped(name: str) -> str:
-    return short(name, COLUMN - 1)  # a line break in a name would break the table
-
-
 def _plain(text: str) -> str:
-    return filled(str(text), columns=COLUMN)[0] if text else ""
+    return filled(text, columns=COLUMN)[0] if text else ""

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from ..core import Row, kept_together, row_text
+from ..core import Row, as_json, kept_together, row_text
 from ..core import unbroken as say
 from ..evaluate import scored_name
+from ..evaluate.results import CheckScore, Results, Share
 
 __all__ = [
     "NOT_CHECKED",
@@ -44,9 +45,9 @@ _PART = r"[^\s/\\\"'“”‘’<>|,;]+"
 _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z]:|\\)\\{_PART}(?:\\{_PART})*\\?)")
 
 
-def named(name: str | None, results: Mapping[str, Any] | None = None) -> str:
+def named(name: str | None, results: Results | None = None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`. With `results`, it says that its outputs were repaired."""
-    shown = scored_name(results or {}, str(name))
+    shown = scored_name(as_json(results) if results else {}, str(name))
     return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
 
 
@@ -138,21 +139,20 @@ def date_words(created: Any) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def share_text(found: Mapping[str, Any] | None, key: str = "share", *, decimals: int = 0) -> str:
+def share_text(found: Share | CheckScore | None, *, decimals: int = 0) -> str:
     """A share with its range: `38% (28 to 49%)`; `decimals` are those of `decimals_beside`."""
-    found = found or {}
-    return row_text(Row(key, "", found.get(key), "share", found.get("low"), found.get("high"), decimals=decimals), say)
+    share, low, high = (found.share, found.low, found.high) if found else (None, None, None)
+    return row_text(Row("share", "", share, "share", low, high, decimals=decimals), say)
 
 
-def share_words(scored: Mapping[str, Any], key: str) -> str:
+def share_words(found: Share, acceptable: Share) -> str:
     """A share of a variant or of the references with its range; `not checked` if no rule measures it."""
-    return NOT_CHECKED if unchecked(scored, key) else share_text(scored.get(key))
+    return NOT_CHECKED if unchecked(found, acceptable) else share_text(found)
 
 
-def unchecked(scored: Mapping[str, Any], key: str) -> bool:
+def unchecked(found: Share, acceptable: Share) -> bool:
     """Whether no rule measures this share, although the outputs were scored."""
-    shares = [(scored.get(name) or {}).get("share") for name in (key, "acceptable")]
-    return shares[0] is None and shares[1] is not None
+    return found.share is None and acceptable.share is not None
 
 
 def is_number(value: Any) -> TypeGuard[float]:

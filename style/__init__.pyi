@@ -19,6 +19,8 @@ from .columns import render_fields as render_fields
 from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import Passing as Passing
+from .discrimination import RuleInUse as RuleInUse
+from .discrimination import StyleInUse as StyleInUse
 from .discrimination import measure_discrimination as measure_discrimination
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED
@@ -37,8 +39,6 @@ from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
 from .read import parse_style as parse_style
 from .read import read_style as read_style
-from .records import RuleInUse as RuleInUse
-from .records import StyleInUse as StyleInUse
 from .reference import explain_kind as explain_kind
 from .reference import reference_page as reference_page
 from .repairs import Repaired as Repaired

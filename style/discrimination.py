@@ -7,6 +7,7 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,8 @@ from .check import check_columns, pair_columns
 from .columns import Columns, field_text
 from .schema import StyleSchema
 
-__all__ = ["SAMPLE", "Discrimination", "Passing", "content_order", "measure_discrimination"]
+__all__ = ["SAMPLE", "Discrimination", "Passing", "RuleInUse", "StyleInUse", "content_order", "measure_discrimination"]
+
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
 FEWEST = 20  # examples with an output of another request: fewer say nothing
@@ -64,6 +66,34 @@ class Discrimination(Passing):
             f"These rules accept only {own} of the examples' own outputs, and {shuffled} of answers to other requests: "
             "they hardly tell right from wrong."
         )
+
+
+class RuleInUse(Record):
+    """A check of the style."""
+
+    kind: str
+    """Kind of check, such as length or grounded."""
+    level: Literal["must", "should"]
+    """Severity: an output that breaks a must rule is unacceptable."""
+    about: Literal["form", "wording", "facts"]
+    """Aspect of the output that it checks."""
+    sentence: str
+    """Rule as written in the guide."""
+
+
+class StyleInUse(Record):
+    """Style that the rows were checked against; null without one."""
+
+    name: str
+    """Name of the style."""
+    about: str | None = None
+    """Description of what the outputs are."""
+    reviewed: bool
+    """Whether a person has reviewed the style; false for an inferred style until someone has."""
+    checks: Mapping[str, RuleInUse]
+    """Checks of the style, by check id."""
+    discrimination: Discrimination | None
+    """How well the must rules tell correct outputs from incorrect ones; null if it was not measured."""
 
 
 def measure_discrimination(

@@ -15,7 +15,7 @@ from .protected import Span, part_numbers, protected_spans, same_spans, touched
 from .schema import Broken, Check, Edit, Fault, StyleSchema
 from .scope import in_pieces
 
-__all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "written"]
+__all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "with_edits"]
 
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
 # Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
@@ -233,7 +233,7 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one == other or (one[0] < other[1] and other[0] < one[1])
 
 
-def written(text: str, edits: Sequence[Planned]) -> str:
+def with_edits(text: str, edits: Sequence[Planned]) -> str:
     """The text with the edits made; they are in order and do not overlap."""
     pieces, at = [], 0
     for edit in edits:

@@ -118,13 +118,13 @@ def _read_check(
     ):
         if not isinstance(value, wanted):
             expected = "a text" if wanted is str else "true or false"
-            said = f"{where}.{key}: expected {expected}, found {shown_value(value)}"
-            problems.append(Problem(said, line_of(entry, key)))
+            message = f"{where}.{key}: expected {expected}, found {shown_value(value)}"
+            problems.append(Problem(message, line_of(entry, key)))
     each = _choice(entry, "each", UNITS, None, where, problems) if "each" in entry else None
     part = entry.get("part")
     if part is not None and not (isinstance(part, str) and PART.fullmatch(part)):
-        said = f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
-        problems.append(Problem(said, line_of(entry, "part")))
+        message = f"{where}.part: expected a place and a piece such as first paragraph, found {shown_value(part)}"
+        problems.append(Problem(message, line_of(entry, "part")))
     if parameters is None:
         return None
     say, ignore_case = entry.get("say"), entry.get("ignore_case", False)
@@ -139,8 +139,8 @@ def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[s
     possible = kind.fix.possible
     if value in ("safe", "unsafe") and value not in possible:
         can = f'only "{possible[0]}" or "off" has an effect on' if possible else "no repair exists for"
-        said = f'{where}.fix: "{value}" does nothing; {can} the kind {kind.name}'
-        problems.append(Problem(said, line_of(entry, "fix")))
+        message = f'{where}.fix: "{value}" does nothing; {can} the kind {kind.name}'
+        problems.append(Problem(message, line_of(entry, "fix")))
     return value
 
 
@@ -164,8 +164,8 @@ def _choice(
 ) -> Any:
     value = entry.get(key, default)
     if value not in choices:
-        said = f"{where}.{key}: expected {' or '.join(choices)}, found {shown_value(value)}"
-        problems.append(Problem(said, line_of(entry, key)))
+        message = f"{where}.{key}: expected {' or '.join(choices)}, found {shown_value(value)}"
+        problems.append(Problem(message, line_of(entry, key)))
     return value
 
 
@@ -180,6 +180,6 @@ def _read_when(
         return {when: None}
     if isinstance(when, Mapping) and when:
         return {str(name): tuple(map(str, v)) if isinstance(v, list) else (str(v),) for name, v in when.items()}
-    said = f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {shown_value(when)}"
-    problems.append(Problem(said, line_of(entry, "when")))
+    message = f"{where}.when: expected a field name, {{field: value}} or {{field: [values]}}, found {shown_value(when)}"
+    problems.append(Problem(message, line_of(entry, "when")))
     return None

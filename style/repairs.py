@@ -9,7 +9,7 @@ import polars as pl
 
 from .check import check_columns, collection_paused, with_row_values
 from .columns import Columns, render_fields
-from .edits import Planned, keep_spans, planned_edits, subsets, written
+from .edits import Planned, keep_spans, planned_edits, subsets, with_edits
 from .fact_guard import preserved
 from .schema import StyleResults, StyleSchema
 
@@ -132,7 +132,7 @@ class _Work:
             rows, chosen = [*drawn], [*drawn.values()]
             before = texts.gather(rows)
             texts_after = pl.Series(
-                "output", [written(text, edits) for text, edits in zip(before, chosen, strict=True)], dtype=pl.String
+                "output", [with_edits(text, edits) for text, edits in zip(before, chosen, strict=True)], dtype=pl.String
             )
             columns = state.columns.changed(rows, texts_after)
             results = check_columns(columns, self.style)

@@ -99,7 +99,7 @@ def read_wordings(table: Any, problems: list[str]) -> Wordings:
     for name, values in table.items():
         line = line_of(table, name)
         wordings[str(name)] = _read_values(values, f"wordings.{name}", problems, line)
-        problems += (Problem(said, line) for said in _overlaps(str(name), wordings[str(name)]))
+        problems += (Problem(message, line) for message in _overlaps(str(name), wordings[str(name)]))
     return wordings
 
 
@@ -112,8 +112,8 @@ def _read_values(values: Any, where: str, problems: list[str], line: int | None)
         texts = [given] if isinstance(given, str) else given
         name = value_key(value) if isinstance(value, bool) else str(value)  # YAML reads a bare yes as true
         if not isinstance(texts, list) or not all(isinstance(text, str) and re.search(r"\w", text) for text in texts):
-            said = f"{where}.{name}: expected texts with a letter or digit, found {shown_value(given)}"
-            problems.append(Problem(said, line_of(values, value)))
+            message = f"{where}.{name}: expected texts with a letter or digit, found {shown_value(given)}"
+            problems.append(Problem(message, line_of(values, value)))
             continue
         read[name] = tuple(texts)
     return read
@@ -163,8 +163,8 @@ class Vocabulary:
     @cached_property
     def _plain(self) -> dict[str, dict[str, str]]:
         plain: dict[str, dict[str, str]] = {}
-        for text, said in self.texts.items():
-            plain.setdefault(_folded(text), {}).update(said)
+        for text, keyed in self.texts.items():
+            plain.setdefault(_folded(text), {}).update(keyed)
         return plain
 
     def keys_within(self, text: str, name: str) -> set[str]:
@@ -261,7 +261,7 @@ def mentions(texts: pl.Series | Columns, words: Vocabulary, name: str) -> list[M
     """
     found = []
     places = _remembered(texts, words) if isinstance(texts, Columns) else _places(texts, words)
-    saying = {text: said[name] for text, said in words.texts.items() if name in said}
+    saying = {text: keyed[name] for text, keyed in words.texts.items() if name in keyed}
     for index, text, written, start, end, denied, beside in places:
         if key := saying.get(text):
             flipped = _OPPOSITE.get(key) if denied else None

@@ -11,6 +11,7 @@ __all__ = [
     "ABBREVIATION",
     "at_least_at_most",
     "check_range",
+    "checked_pattern",
     "explain_slots",
     "how_many",
     "label_counts",
@@ -19,7 +20,6 @@ __all__ = [
     "mostly_json",
     "one_of",
     "quoted",
-    "ready_pattern",
     "text_lines",
     "times",
     "whole_words",
@@ -92,7 +92,7 @@ def explain_slots(texts: Sequence[str]) -> str:
 _SLOT = re.compile(r"\{([^{}]+)\}")
 
 
-def ready_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:
+def checked_pattern(regex: str, *, ignore_case: bool = False, whole: bool = False) -> str:
     """The pattern for polars. Raises: ConfigError with the reason if Rust's engine rejects it."""
     pattern = rf"\A(?:{regex})\z" if whole else regex
     pattern = f"(?i){pattern}" if ignore_case else pattern

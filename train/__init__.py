@@ -5,7 +5,7 @@ The names are listed in `__init__.pyi`; each is imported at its first use.
 
 from lazy_loader import attach_stub
 
-from .model.threads import set_waiting
+from .model.hardware import set_waiting
 
 set_waiting()  # before torch is first imported
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import ConfigError, write_whole
 
-__all__ = ["Checkpoint", "FitState", "PairLosses", "read_checkpoint", "write_checkpoint"]
+__all__ = ["FitState", "PairLosses", "read_checkpoint", "write_checkpoint"]
 
 
 @dataclass

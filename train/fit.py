@@ -12,18 +12,17 @@ from typing import Any
 import polars as pl
 
 from ..core import ConfigError, RunBroken, disk_refusal, say
-from .log import Callback
+from .examples import Prepared, prepare
+from .log import Callback, need_trackers, tracking
 from .loop import Loop
 from .loss import fast_paths
 from .model.kernels import attach_adapter, detach_adapter, recomputed
 from .model.load import LoadedModel, load_model
 from .model.provenance import CardFacts
-from .pairs import Prepared, prepare
 from .preview import pair_notices
 from .processes import Processes
 from .result import TrainResult, fit_result, loss_notices, write_result
 from .settings import TrainSettings
-from .trackers import need_trackers, tracking
 
 __all__ = ["fit"]
 

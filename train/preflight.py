@@ -10,38 +10,30 @@ from typing import Any
 import polars as pl
 
 from ..core import ModelError
-from .examples import Example
+from .batches import Schedule
+from .examples import Example, Prepared, prepare
+from .forecast import DiskForecast, Forecast, TimeForecast, disk_forecast, forecast
 from .loss import fast_paths
 from .model.chat import chat_messages, render_prompt
+from .model.hardware import MemoryAtHand, bf16_ratio, memory_at_hand, memory_in_use
 from .model.kernels import attach_adapter, detach_adapter
 from .model.load import LoadedModel
-from .model.memory import MemoryAtHand, memory_at_hand, memory_in_use
-from .model.precision import bf16_ratio
-from .pairs import Prepared, prepare
-from .preview import pair_notices, preview
-from .processes import Processes
-from .schedule import Schedule
-from .settings import TrainSettings
-from .trial import (
+from .preview import (
     Check,
-    DiskForecast,
-    Forecast,
-    Measured,
-    MemoryForecast,
-    Sizes,
-    TimeForecast,
     TokenCounts,
-    Trial,
     count_tokens,
     data_checks,
-    disk_forecast,
     drawn_weights,
-    forecast,
     loss_checks,
+    pair_notices,
+    preview,
     seed_check,
     stock_loss,
     template_check,
 )
+from .processes import Processes
+from .settings import TrainSettings
+from .trial import Measured, MemoryForecast, Sizes, Trial
 
 __all__ = ["Preflight", "preflight"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import ConfigError, RunBroken, is_out_of_memory
 
-__all__ = ["ProcessLost", "Processes"]
+__all__ = ["Processes"]
 
 # The variables that a launcher sets for each process.
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")

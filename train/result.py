@@ -12,12 +12,12 @@ import torch
 from ..core import RunBroken, write_whole
 from .loop import Loop
 from .model.adapter import write_adapter
+from .model.hardware import peak_memory_bytes
 from .model.load import LoadedModel
-from .model.memory import peak_memory_bytes
 from .model.provenance import CardFacts
 from .settings import TrainSettings
 
-__all__ = ["TrainResult", "fit_result", "loss_notices", "trainer_state", "write_result", "write_trainer_state"]
+__all__ = ["TrainResult", "fit_result", "loss_notices", "write_result"]
 
 HIGHEST = 20  # pairs with the highest losses that are named
 # Our names of a step's values and transformers' own.

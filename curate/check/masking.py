@@ -13,6 +13,7 @@ import polars as pl
 from ...style import render_fields
 from ..read.pair_table import TURNS, stored_turns
 from ..read.pairs import RawPairs
+from ..records import PersonalData, PersonalPlace
 from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
 
 __all__ = [
@@ -94,13 +95,14 @@ def places_in_value(text: str, path: Sequence[str]) -> list[tuple[str, int, int]
     return []
 
 
-def personal_note(places: pl.DataFrame) -> dict[str, Any]:
-    """The places in one part of the pairs as JSON: rows, found (counts by kind), the first places."""
-    return {
-        "rows": places["row"].n_unique(),
-        "found": dict(places["what"].value_counts().iter_rows()),
-        "places": places.head(_SHOWN).to_dicts(),
-    }
+def personal_note(places: pl.DataFrame, *, masked: bool) -> PersonalData:
+    """The counts of the places in one part of the pairs, and the first places."""
+    return PersonalData(
+        rows=places["row"].n_unique(),
+        masked=masked,
+        found=dict(places["what"].value_counts().iter_rows()),
+        places=[PersonalPlace(**place) for place in places.head(_SHOWN).iter_rows(named=True)],
+    )
 
 
 _KINDS = {
@@ -116,20 +118,17 @@ def personal_words(found: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {_KINDS[what][n != 1]}" for what, n in found.items())
 
 
-def merge_personal(parts: Sequence[Mapping[str, Any]], *, masked: bool) -> dict[str, Any]:
-    """The notes of all parts, in row order, as one summary.
-
-    rows, masked, found (places of each kind), and the first twenty places.
-    """
+def merge_personal(parts: Sequence[PersonalData], *, masked: bool) -> PersonalData:
+    """The notes of all parts, in row order, as one."""
     found: Counter[str] = Counter()
     for part in parts:
-        found.update(part["found"])
-    return {
-        "rows": sum(part["rows"] for part in parts),
-        "masked": masked,
-        "found": dict(sorted(found.items())),
-        "places": [place for part in parts for place in part["places"]][:_SHOWN],
-    }
+        found.update(part.found)
+    return PersonalData(
+        rows=sum(part.rows for part in parts),
+        masked=masked,
+        found=dict(sorted(found.items())),
+        places=[place for part in parts for place in part.places][:_SHOWN],
+    )
 
 
 # Text at the edge of an excerpt that may be part of a value.

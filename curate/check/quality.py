@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ...style import KINDS, Check, Columns, Level, StyleSchema, check_columns, explain
+from ..records import FoundPlace, QualityFinding
 from .personal import mask_column
 
 __all__ = [
@@ -187,15 +187,17 @@ class Quality:
         """The rules of a level."""
         return [rule for rule, rule_level in self.levels.items() if rule_level == level]
 
-    def summary(self, names: pl.DataFrame) -> dict[str, dict[str, Any]]:
-        """RULE -> rows, share, level, and three examples with row, id (columns of `names`), place and evidence."""
+    def summary(self, names: pl.DataFrame) -> dict[str, QualityFinding]:
+        """The finding of each rule, with three examples; `names` has the columns `row, id` of all rows."""
         summary = {}
         for rule, level in self.levels.items():
             rows = int(self.hits[rule].sum())
             shown = self.examples.filter(pl.col("rule") == rule)
             known = names.select("row", "id")[shown["index"].to_list()]
             examples = pl.concat([known, shown.select("start", "end", "evidence")], how="horizontal").to_dicts()
-            summary[rule] = {"rows": rows, "share": rows / len(self.hits), "level": level, "examples": examples}
+            summary[rule] = QualityFinding(
+                rows=rows, share=rows / len(self.hits), level=level, examples=[FoundPlace(**one) for one in examples]
+            )
         return summary
 
 
@@ -216,15 +218,11 @@ def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFra
         evidence.append(_fault_evidence(rule, check, places if FAULTS[rule] == "must" else places.head(_SHOWN)))
     signs = ending_signs(columns.output)
     evidence += [_truncation_evidence(sign, signs[sign], columns.output) for sign in SIGNS]
-    flags = [_flags(index, len(columns.output)).alias(rule) for rule, index in found.items()]
-    rows = signs.with_columns(*flags, columns.output.str.len_chars().alias("length"))
+    flags = np.zeros((len(found), len(columns.output)), bool)
+    for flag, index in zip(flags, found.values(), strict=True):
+        flag[index.to_numpy()] = True
+    rows = signs.with_columns(*map(pl.Series, found, flags), columns.output.str.len_chars().alias("length"))
     return rows, pl.concat(evidence).sort("index", maintain_order=True)
-
-
-def _flags(index: pl.Series, n: int) -> pl.Series:
-    flags = np.zeros(n, bool)
-    flags[index.to_numpy()] = True
-    return pl.Series(flags, dtype=pl.Boolean)
 
 
 def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
@@ -242,9 +240,9 @@ def _remains(columns: Columns) -> Iterator[tuple[str, Check, pl.DataFrame]]:
             found = found.filter(~pl.col("before").is_in(_QUOTES))
         if kind == "assistant phrases":
             strong = found["found"].fill_null("").str.contains(_REMAINS)
-            yield _REMAINS_RULE, check, _first_places(found.filter(strong))
+            yield _REMAINS_RULE, check, found.filter(strong).unique("index", keep="first", maintain_order=True)
             found = found.filter(~strong)
-        yield rule, check, _first_places(found)
+        yield rule, check, found.unique("index", keep="first", maintain_order=True)
 
 
 def _before(columns: Columns, found: pl.DataFrame) -> pl.Series:
@@ -258,10 +256,6 @@ def _before(columns: Columns, found: pl.DataFrame) -> pl.Series:
 
 def _clean(allow: tuple[str, ...]) -> Check:
     return Check("clean", "quality", "must", "form", KINDS["clean"].parameters(allow=allow))
-
-
-def _first_places(found: pl.DataFrame) -> pl.DataFrame:
-    return found.unique("index", keep="first", maintain_order=True)
 
 
 def _fault_evidence(rule: str, check: Check, places: pl.DataFrame) -> pl.DataFrame:

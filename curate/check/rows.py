@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,7 @@ from ...style import (
     unknown_fields,
     unused_scopes,
 )
+from ..records import QualityFinding, ReferenceCheck, UnscoredCheck
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
 
@@ -92,13 +92,10 @@ def examine(
     unscored = results.unscored.group_by("check", "why", maintain_order=True).agg(rows=pl.len())
     fails = {check.id: int(failed[check.id].sum()) for check in style.checks}
     repairs = repair_outputs(columns, style, (rows["must"] > 0).arg_true(), fix=fix)
-    return Findings(rows, evidence, unscored, fails, *_fields(style, columns), _idle(results), repairs)
-
-
-def _idle(results: StyleResults) -> dict[str, str]:
-    """The checks that are limited to pieces of the outputs and apply to none, with the pieces."""
+    needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
     phrases = {check.id: scope_phrase(check) for check in results.style.checks}
-    return {id: phrase for id, phrase in phrases.items() if phrase and (results.status[id] == "not applicable").all()}
+    idle = {id: phrase for id, phrase in phrases.items() if phrase and (results.status[id] == "not applicable").all()}
+    return Findings(rows, evidence, unscored, fails, needed, given_fields(columns) if needed else [], idle, repairs)
 
 
 def _count(failed: pl.DataFrame, checks: list[str]) -> np.ndarray:
@@ -128,12 +125,6 @@ def _first_violations(results: StyleResults, failed: pl.DataFrame) -> pl.DataFra
     no_place = pl.lit(None, pl.Int64)
     rule, sentence = "style:" + pl.col("check"), pl.col("check") + ": the output breaks this rule"
     return pl.concat([placed, plain.select("index", rule=rule, start=no_place, end=no_place, evidence=sentence)])
-
-
-def _fields(style: StyleSchema, columns: Columns) -> tuple[list[tuple[str, str]], list[str]]:
-    """The fields that the schema refers to, and those that rows have."""
-    needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
-    return needed, given_fields(columns) if needed else []
 
 
 def merge_findings(parts: Sequence[Findings]) -> Findings:
@@ -170,9 +161,8 @@ class Checked:
     """must, should: how many rules of that level each row breaks, of quality and of style (i16).
 
     first: index, rule, evidence, only for rows that break a `must` rule, sorted by index: the first rule that the
-    row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks: id -> fail (rows)
-    and share. unscored: id -> rows that the check could not score, and the most frequent reason. quality: rule -> rows,
-    share, level, examples. habits: quality rules that too many outputs break to be applied. missing: a
+    row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks, unscored: by the id of the
+    check. quality: by rule. habits: quality rules that too many outputs break to be applied. missing: a
     sentence for each field that the schema refers to and no row has. repairs: as from `repair_outputs`, of the rows
     that break no `must` rule afterwards.
     """
@@ -180,9 +170,9 @@ class Checked:
     must: np.ndarray
     should: np.ndarray
     first: pl.DataFrame
-    checks: dict[str, dict[str, Any]]
-    quality: dict[str, dict[str, Any]] = field(default_factory=dict)
-    unscored: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checks: dict[str, ReferenceCheck]
+    quality: dict[str, QualityFinding] = field(default_factory=dict)
+    unscored: dict[str, UnscoredCheck] = field(default_factory=dict)
     habits: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     repairs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REPAIR_SCHEMA))
@@ -222,7 +212,7 @@ def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
         _broken(whole, quality, "must"),
         _broken(whole, quality, "should"),
         _first_broken(whole.evidence, quality.habits),
-        {check: {"fail": fail, "share": fail / n} for check, fail in whole.fails.items()},
+        {check: ReferenceCheck(fail=fail, share=fail / n) for check, fail in whole.fails.items()},
         quality=quality.summary(names),
         unscored=_unscored(whole),
         habits=quality.habits,
@@ -244,14 +234,14 @@ def _first_broken(evidence: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame
     return broken.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
 
 
-def _unscored(whole: Findings) -> dict[str, dict[str, Any]]:
+def _unscored(whole: Findings) -> dict[str, UnscoredCheck]:
     """Rows and the most frequent reason (the first on a tie) for each check that could not be scored."""
     summary = {}
     for check in whole.fails:
         reasons = whole.unscored.filter(pl.col("check") == check)
         if len(reasons):
             most = reasons.sort("rows", descending=True, maintain_order=True)["why"][0]
-            summary[check] = {"rows": int(reasons["rows"].sum()), "why": mask_text(most)}
+            summary[check] = UnscoredCheck(rows=int(reasons["rows"].sum()), why=mask_text(most))
     return summary
 
 
@@ -295,13 +285,10 @@ def repair_outputs(columns: Columns, style: StyleSchema, rows: pl.Series, *, fix
 
 
 def _said(rule: str, before: str, after: str) -> str:
-    old, new = (f'"{_short(text)}"' for text in (before, after))
+    short = (text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…" for text in (before, after))
+    old, new = (f'"{text}"' for text in short)
     change = f"{old} became {new}" if before and after else f"added {new}" if after else f"removed {old}"
     return f"{rule}: {change}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _EXCERPT else f"{text[: _EXCERPT - 1]}…"
 
 
 def _faults(columns: Columns, style: StyleSchema) -> pl.Series:

@@ -43,19 +43,21 @@ def check_pairs(
         DataError: there is no pair, or too many pairs repeat each other.
     """
     if not len(raw.pairs):
-        raise DataError(_nothing(raw))
+        reasons = raw.rejected["rule"].value_counts(sort=True, name="n").head(1).rows()
+        why = f"; most of them: {reasons[0][0]} ({say.count(reasons[0][1])})" if reasons else ""
+        found = f"there is no pair in {say.count(raw.rows_read, 'row')} ({raw.shape}){why}"
+        raise DataError(f"{found}\nName the columns with --input and --output.")
     pairs = raw.pairs
     table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
     compared = compare(raw, list(identifiers), CurateSettings(method=method))
-    _, of_languages = languages(pairs)
     findings = [
         *_amount(pairs, compared),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
         *personal_data(pairs, compared.pairs),
-        *of_languages,
-        *faults(pairs, compared.pairs),
+        *languages(pairs),
+        *faults(compared.pairs),
         *markup(pairs),
         *_constant(pairs, table),
         *_identifiers(table, compared, identifiers),
@@ -79,13 +81,6 @@ def check_pairs(
         clean=tuple(_clean(found)),
         proposed=dict(proposed or {}),
     )
-
-
-def _nothing(raw: RawPairs) -> str:
-    reasons = raw.rejected["rule"].value_counts(sort=True, name="n").head(1).rows()
-    why = f"; most of them: {reasons[0][0]} ({say.count(reasons[0][1])})" if reasons else ""
-    found = f"there is no pair in {say.count(raw.rows_read, 'row')} ({raw.shape}){why}"
-    return f"{found}\nName the columns with --input and --output."
 
 
 def _clean(found: list[Finding]) -> Iterator[str]:
@@ -114,18 +109,13 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         examples = [Example(row, id or "", None, why) for row, id, why in shown.select("row", "id", "evidence").rows()]
         empty = rule.startswith("empty_")  # an empty text shows nothing
         verb = _REJECTED.get(rule, (rule, rule))[rows > 1]
+        # Rows without an output are usual in exports and may be what is to be written; damaged ones never are.
+        severe: Severity = "high" if rule == "unreadable" else "low" if rule == "bad_example" else "medium"
         yield Finding(
-            f"rejected_{rule}", _severity(rule, share),
+            f"rejected_{rule}", severe if share >= 0.02 else "low",
             f"{say.count(rows, 'row')} ({say.percent(share)}) {verb}.",
             rows, share, "Such rows are left out, with their reason in the ledger.", examples=() if empty else tuple(examples),
         )  # fmt: skip
-
-
-def _severity(rule: str, share: float) -> Severity:
-    """Rows without an output are usual in exports and may be what is to be written; damaged ones never are."""
-    if rule == "unreadable" and share >= 0.02:
-        return "high"
-    return "medium" if share >= 0.02 and rule != "bad_example" else "low"
 
 
 def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:

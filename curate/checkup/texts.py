@@ -3,8 +3,7 @@
 import html
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -52,16 +51,18 @@ _MARKDOWN = r"\*\*[^*\n]+\*\*|(?m:^#{1,6} \S)|\[[^\]\n]+\]\(https?://[^)\s]+\)|(
 _FORMS = {"HTML tags": _TAGS, "HTML entities": _ENTITIES, "Markdown": _MARKDOWN}
 
 
-def faults(pairs: pl.DataFrame, checked: CheckedPairs) -> Iterator[Finding]:
+def faults(checked: CheckedPairs) -> Iterator[Finding]:
     """Each quality rule that outputs break, with three of them."""
     for rule, found in checked.checked.quality.items():
         if rule not in _RULES:
             continue
-        rows, share = found["rows"], found["share"]
+        rows, share = found.rows, found.share
         severity: Severity = "medium" if rule in _WEIGHTY and share >= 0.005 else "low"
-        dropped = found["level"] == "must"
+        dropped = found.level == "must"
         advice = "Curating drops them." if dropped else "They are kept; read a few of them."
-        examples = [_fault_example(pairs, example) for example in found["examples"][:_SHOWN]]
+        examples = [
+            Example(example.row, str(example.id), None, example.evidence or "") for example in found.examples or ()
+        ]
         yield Finding(
             rule.replace("quality:", "quality_"), severity,
             f"{say.count(rows, 'output')} ({say.percent(share)}) {_RULES[rule] if rows > 1 else _singular(_RULES[rule])}.",
@@ -72,10 +73,6 @@ def faults(pairs: pl.DataFrame, checked: CheckedPairs) -> Iterator[Finding]:
 def _singular(verb: str) -> str:
     first, _, rest = verb.partition(" ")
     return f"{ {'have': 'has', 'are': 'is'}.get(first, f'{first}s') } {rest}".strip()
-
-
-def _fault_example(pairs: pl.DataFrame, example: Mapping[str, Any]) -> Example:
-    return Example(example["row"], str(example["id"]), None, example["evidence"])
 
 
 def markup(pairs: pl.DataFrame) -> Iterator[Finding]:
@@ -125,58 +122,57 @@ def _first(text: str, pattern: str) -> tuple[str, str]:
     return found[:40], excerpt(text, start, start + len(found))
 
 
-def languages(pairs: pl.DataFrame) -> tuple[dict[str, float], list[Finding]]:
-    """The share of each language among the outputs whose language is certain, and a finding if there are several."""
+def languages(pairs: pl.DataFrame) -> Iterator[Finding]:
+    """The languages of the outputs whose language is certain, if there are several."""
     texts = pairs.select("row", "id", "output").filter(pl.col("output").str.strip_chars().str.len_chars() >= _FEWEST)
     texts = texts.unique("output", keep="first", maintain_order=True)
     texts = texts.gather_every(max(1, len(texts) // _READ)).head(_READ)
     if texts.is_empty():
-        return {}, []
+        return
     seen = texts.hstack(likely_languages(texts["output"])).filter(pl.col("share") >= SURE_SHARE).drop_nulls("language")
     counts = seen["language"].value_counts(name="n").sort("n", "language", descending=[True, False]).rows()
     shares = {language: n / len(seen) for language, n in counts}
     others = seen.filter(pl.col("language") != counts[0][0]) if counts else seen
     if len(counts) < 2 or len(others) < max(2, 0.01 * len(seen)):
-        return shares, []
+        return
     named = ", ".join(f"{language_name(code)} {say.percent(share)}" for code, share in list(shares.items())[:4])
     share = len(others) / len(seen)
     examples = [
         Example(row, id, language_name(code), excerpt(text, 0, 40))
         for row, id, text, code in others.select("row", "id", "output", "language").head(_SHOWN).iter_rows()
     ]
-    finding = Finding(
+    yield Finding(
         "languages", "medium" if share < 0.5 else "low",
         f"The outputs are in several languages: {named} (of {say.count(len(seen))} read with certainty).",
         len(others), share, "Train on one language, or name the language in the input.",
         setting=f"checks: [{{kind: language, is: {counts[0][0]}}}]", examples=tuple(examples), values={"shares": shares},
     )  # fmt: skip
-    return shares, [finding]
 
 
 def personal_data(pairs: pl.DataFrame, checked: CheckedPairs) -> Iterator[Finding]:
     """Personal data in the pairs; only its places are told."""
     found = checked.personal
-    rows = found["rows"]
+    rows = found.rows
     if not rows:
         return
     examples = [
         Example(
-            place["row"], _id_of(pairs, place["row"]), place["what"],
-            f"{place['where']}, characters {place['start'] + 1} to {place['end']}",
+            place.row or 0, _id_of(pairs, place.row), place.what,
+            f"{place.where}, characters {(place.start or 0) + 1} to {place.end}",
         )
-        for place in found["places"][:_SHOWN]
+        for place in found.places[:_SHOWN]
     ]  # fmt: skip
     share = rows / len(pairs)
     yield Finding(
         "personal_data", "high" if share >= _SOME else "medium",
         f"{say.count(rows, 'row')} ({say.percent(share)}) {'have' if rows > 1 else 'has'} personal data: "
-        f"{personal_words(found['found'])}.",
+        f"{personal_words(found.found)}.",
         rows, share, "Mask it, or a model may repeat it.", option="--mask", setting="[curate] mask = true",
-        examples=tuple(examples), values={"found": dict(found["found"])},
+        examples=tuple(examples), values={"found": dict(found.found)},
     )  # fmt: skip
 
 
-def _id_of(pairs: pl.DataFrame, row: int) -> str:
+def _id_of(pairs: pl.DataFrame, row: int | None) -> str:
     found = pairs.filter(pl.col("row") == row)["id"]
     return found[0] if len(found) and not places_in(found[0]) else ""
 

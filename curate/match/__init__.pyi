@@ -1,3 +1,4 @@
+from .cache import DistinctTexts as DistinctTexts
 from .cache import Memory as Memory
 from .candidates import Method as Method
 from .candidates import Skew as Skew
@@ -21,4 +22,3 @@ from .relations import Canned as Canned
 from .relations import Relations as Relations
 from .relations import find_canned as find_canned
 from .relations import relate as relate
-from .texts import DistinctTexts as DistinctTexts

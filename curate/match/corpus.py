@@ -10,12 +10,11 @@ import polars as pl
 
 from ..check.facts import FEW_LABEL_WORDS, LABEL_WORDS, field_facts, text_facts
 from ..read.normal_forms import content_hash, row_hashes
-from .cache import FactNumbers, KnownTexts, Memory, Recalled, TextsAgain
+from .cache import DistinctTexts, FactNumbers, KnownTexts, Memory, Recalled, Texts, TextsAgain, TextsHere
 from .candidates import Join, MethodSetting
 from .join import SimilarPairs, as_fraction
 from .join_between import verified_texts
 from .sketches import near_texts
-from .texts import DistinctTexts, Texts, TextsHere
 
 T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels

@@ -7,7 +7,6 @@ are one *item*. Subjects are compared by the join on inputs, items by the exact 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,6 +15,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from ..check.facts import is_label
 from ..check.personal import mask_column
+from ..records import CannedOutput, QualityFinding
 from .candidates import MOST_PAIRS, Method, MethodSetting, Skew, expected_recall
 from .corpus import Corpus, best_ranks, first_rows
 from .items import Compared, Edges, Items, compare_outputs, refuse_too_many
@@ -219,20 +219,21 @@ _SHOWN = 200  # characters of an output
 class Canned:
     """How often outputs repeat, and the ten outputs shared by the most inputs.
 
-    worst: output, rows, inputs (distinct ones). rows: those with an output of more than five words that five or more
+    rows: those with an output of more than five words that five or more
     inputs share; outputs: the number of such outputs. distinct: distinct outputs. labels: whether nearly all rows have
     an output of at most five words that other inputs share: classification, where repeats are expected.
     """
 
-    worst: list[dict[str, Any]]
+    worst: list[CannedOutput]
     rows: int
     outputs: int
     distinct: int
     labels: bool
 
-    def summary(self, n: int) -> dict[str, dict[str, Any]]:
-        """The entry as a quality rule over n rows; empty if there are no canned outputs."""
-        return {"quality:canned": {"rows": self.rows, "share": self.rows / n, "level": "should"}} if self.rows else {}
+    def summary(self, n: int) -> dict[str, QualityFinding]:
+        """The finding of the quality rule over n rows; empty if there are no canned outputs."""
+        found = QualityFinding(rows=self.rows, share=self.rows / n, level="should")
+        return {"quality:canned": found} if self.rows else {}
 
 
 def find_canned(corpus: Corpus) -> Canned:
@@ -254,7 +255,7 @@ def find_canned(corpus: Corpus) -> Canned:
     )
 
 
-def _worst(corpus: Corpus, several: pl.DataFrame) -> list[dict[str, Any]]:
+def _worst(corpus: Corpus, several: pl.DataFrame) -> list[CannedOutput]:
     """The outputs with the most inputs, then rows, then by text; shown as in the row with the smallest text."""
     last = several.head(_WORST).tail(1).select("inputs", "rows").rows() or [(0, 0)]
     inputs, rows = last[0]
@@ -267,7 +268,8 @@ def _worst(corpus: Corpus, several: pl.DataFrame) -> list[dict[str, Any]]:
         written=pl.Series(corpus.written(places), dtype=pl.String)
     )
     shown = worst.join(written.group_by("number").agg(pl.col("written").min()), on="number", maintain_order="left")
-    return shown.select(_excerpts(shown["written"]).alias("output"), "rows", "inputs").to_dicts()
+    shown = shown.select(_excerpts(shown["written"]).alias("output"), "rows", "inputs")
+    return [CannedOutput(**row) for row in shown.iter_rows(named=True)]
 
 
 _LABELS = 0.9  # of the rows

@@ -15,8 +15,8 @@ import polars as pl
 from ...core import Clock, read_regular
 from ...style import StyleSchema
 from ..curated import CuratedParts, curate_parts
+from ..match.cache import DistinctTexts
 from ..match.corpus import Corpus, Query
-from ..match.texts import DistinctTexts
 from ..part import CheckedPart, CurateRequest
 from ..read.pairs import read_parts
 from ..read.parts import FilePart

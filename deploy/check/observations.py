@@ -171,7 +171,7 @@ def read_probes(
 
 # --- observations and causes ----------------------------------------------------------------------------------------
 
-# One row per pair asked. Tokens are counts; `recorded_prompt` is the judged model's count of the whole prompt. `error` is a
+# One row per requested pair. Tokens are counts; `recorded_prompt` is the judged model's count of the whole prompt. `error` is a
 # failure after all tries; then the served columns are null.
 ROW_SCHEMA = {
     "id": pl.String, "recorded": pl.String, "served": pl.String, "recorded_prompt": pl.Int64, "served_prompt": pl.Int64,
@@ -247,7 +247,7 @@ class Observations:
 
     @property
     def greedy(self) -> bool:
-        """Whether the judged model was asked at temperature 0, so that its texts can be expected again."""
+        """Whether the judged model generated at temperature 0, so that its texts can be expected again."""
         return self.temperature == 0
 
     @cached_property

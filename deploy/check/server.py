@@ -67,7 +67,7 @@ class Declared:
 
 
 class Server:
-    """What a server answers beside its chat endpoint; open it with `open_server`."""
+    """What a server tells besides its answers to chats; open it with `open_server`."""
 
     def __init__(self, portal: Any, client: Any, url: str, key: Key) -> None:
         self._portal, self._client, self._key = portal, client, key

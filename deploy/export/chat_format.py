@@ -23,7 +23,7 @@ SYSTEM, FIRST, REPLY, LAST = "Quokka zephyr", "Xylograph umbra", "Fjord cobalt",
 class ChatFormat:
     """What a template writes around messages: `user` and `assistant` are the texts before and after a message's own.
 
-    `begin` starts every chat; `system_at` says where a system message stands: in a turn of its own before the others,
+    `begin` starts every chat; `system_at` says where a system message is placed: in a turn of its own before the others,
     in the first or in the last user message, or nowhere. `without_system` starts a chat that has none. `answer` begins the
     answer. `default_system` is the system message that the template adds by itself. `trims` are the roles whose messages it
     strips of white space at both ends.
@@ -124,7 +124,7 @@ def _taken_apart(render: Render, begin_token: str) -> ChatFormat:
     after_reply = _after(render(_chat(FIRST, REPLY), False), REPLY)
     head = _before(render(one, True), FIRST)
     if not again.startswith(after_reply) or not head.endswith(again.removeprefix(after_reply)):
-        # The last answer of a chat ends in another way than others, or what stands between two turns is not before the first.
+        # The last answer of a chat ends in another way than others, or what is between two turns is not before the first.
         after_reply = again.removesuffix(_common_end(again, head))
     before_user, before_reply = again.removeprefix(after_reply), between.removeprefix(after_user)
     shared = head.removesuffix(before_user) if head.endswith(before_user) else head
@@ -146,7 +146,7 @@ def _taken_apart(render: Render, begin_token: str) -> ChatFormat:
 def _system(
     render: Render, shared: str, before_user: str
 ) -> tuple[Literal["turn", "first", "last", "nowhere"], tuple[str, str], str]:
-    """Where a system message stands, what is written around it, and what starts a chat without one."""
+    """Where a system message is placed, what is written around it, and what starts a chat without one."""
     try:
         single = render(_chat(FIRST, system=SYSTEM), True)
         several = render(_chat(FIRST, REPLY, LAST, system=SYSTEM), True)

@@ -39,7 +39,7 @@ def field_text(value: object) -> str:
 
 
 def request_text(record: str | Mapping[str, Any]) -> str:
-    """A line `name: value` for each field that is not empty; a text stays as it is.
+    """A line `name: value` for each field that is not empty; a text is used as it is.
 
     Raises: ValueError for a field that the model never saw.
     """

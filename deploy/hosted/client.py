@@ -58,12 +58,12 @@ class Conflict(RunBroken):
 
 @dataclass(frozen=True)
 class Pauses:
-    """How long to wait: after a failed try, at most, and between two looks at a job, which grow to `looks_at_most`."""
+    """How long to wait: after a failed try, at most, and between two checks of a job, which grow to `checks_at_most`."""
 
     first: float = 1.0
     longest: float = 120.0
-    look: float = 5.0
-    looks_at_most: float = 60.0
+    check: float = 5.0
+    checks_at_most: float = 60.0
     tries: int = 6
     sleep: Callable[[float], None] = time.sleep
 
@@ -113,9 +113,11 @@ class Client:
         """Post JSON; with `again`, as often as it takes. Raises: Conflict, or Unanswered if it may have arrived."""
         return self._json("POST", path, params=query, json=body, again=again)
 
-    def post_form(self, path: str, fields: Mapping[str, str], file: tuple[str, Path] | None = None) -> Any:
-        """Post a form with a file, given as its name and path. Raises: as `post`."""
-        return self._with_file("POST", path, fields, file)
+    def post_form(self, path: str, name: str, file: Path) -> Any:
+        """Post a file under a name, as a form. Raises: as `post`."""
+        with file.open("rb") as content:
+            parts = {"file": (name, content, "application/jsonl")}
+            return self._json("POST", path, again=False, data={}, files=parts, restart=content)
 
     def post_for_place(self, path: str, fields: Mapping[str, str]) -> Mapping[str, str]:
         """Post a form that is answered by a redirect; returns the answer's headers. Raises: as `post`."""
@@ -143,14 +145,6 @@ class Client:
             place = urljoin(url if signed else self.base_url + url, answer.headers["location"])
             how.pop("params", None)
         raise RunBroken(f"{self.title} redirects a file without end.\nRun the same command again later.")
-
-    def _with_file(self, method: str, path: str, fields: Mapping[str, str], file: tuple[str, Path] | None) -> Any:
-        if file is None:
-            return self._json(method, path, again=False, files={key: (None, value) for key, value in fields.items()})
-        name, source = file
-        with source.open("rb") as content:
-            parts = {"file": (name, content, "application/jsonl")}
-            return self._json(method, path, again=False, data=dict(fields), files=parts, restart=content)
 
     def _json(self, method: str, path: str, *, absent: bool = False, again: bool, **how: Any) -> Any:
         answer = self._send(method, path, absent=absent, again=again, **how)
@@ -200,10 +194,9 @@ class Client:
         try:
             request = self._http.build_request(method, url, headers=headers, **how)
             return self._portal.call(self._exchange, request, redirect, into)
-        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-            return _Failed(self._fault(error, url), unknown=False)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError, StaleAnswerError) as error:
-            return _Failed(self._fault(error, url), unknown=True)
+            fault = fault_of_exception(error, message=self.key.mask(str(error)), url=url, seconds=SECONDS)
+            return _Failed(fault, unknown=not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout))
 
     async def _exchange(self, request: Any, redirect: bool, into: tuple[Path, int] | None) -> "_Answer | _Failed":
         async with send_request(self._http, request, seconds=SECONDS) as answer:
@@ -226,9 +219,6 @@ class Client:
             status, complaint, headers=headers, url=url, model="", key_env=self.key.name, sent={}
         )  # fmt: skip
         return _Failed(fault, unknown=status >= 500 or status == 408, status=status, body=body, complaint=complaint)
-
-    def _fault(self, error: Exception, url: str) -> Fault:
-        return fault_of_exception(error, message=self.key.mask(str(error)), url=url, seconds=SECONDS)
 
     def _error(self, failed: "_Failed") -> TuneworthError:
         """The error of a request that no further try can save."""

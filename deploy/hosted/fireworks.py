@@ -7,16 +7,14 @@ files are at the addresses of `.../models/MODEL:getDownloadEndpoint`.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ...core import Complaint, RunBroken
 from .client import Client, Conflict
-from .prices import FIREWORKS
-from .provider import FileState, JobRequest, JobState, TrainingPrice, Upload
-from .rules import FileRules
+from .provider import FileRules, FileState, JobRequest, JobState, Provider, TrainingPrice, Upload
 from .weights import MOST_BYTES, checked_names
 
 __all__ = ["Fireworks"]
@@ -29,8 +27,22 @@ DIRECT = 150 * 10**6  # bytes below which a file is sent in one request
 IDS = 63  # characters of an id
 
 
-@dataclass(frozen=True)
-class Fireworks:
+# Nothing was confirmed with the provider; prices that a page shows only in a browser come from copies of that page, or from
+# people who published what they paid. `[train.hosted] price` overrides them.
+SOURCE = (
+    "fireworks.ai/pricing in an undated copy, read on 28 November 2026: up to 16B parameters 0.50 USD, to 80B 3.00 USD"
+)
+PRICES = {
+    f"accounts/fireworks/models/{model}": TrainingPrice(Decimal(price), SOURCE)
+    for model, price in {
+        "qwen3-4b": "0.50", "qwen3-8b": "0.50", "qwen3-14b": "0.50", "qwen3-32b": "3.00",
+        "llama-v3p1-8b-instruct": "0.50", "llama-v3p3-70b-instruct": "3.00",
+    }.items()
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fireworks(Provider):
     """LoRA fine-tuning at Fireworks AI, in one account."""
 
     account: str
@@ -45,6 +57,7 @@ class Fireworks:
         alternates=False,
         source="docs.fireworks.ai/fine-tuning/fine-tuning-models and /fine-tuning-via-api, 28 November 2026",
     )  # fmt: skip
+    prices: Mapping[str, TrainingPrice] = field(default_factory=lambda: PRICES, repr=False)
 
     @property
     def chat_url(self) -> str:
@@ -54,10 +67,6 @@ class Fireworks:
     @property
     def _home(self) -> str:
         return f"/accounts/{self.account}"
-
-    def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model; None if it is not in this repository's table."""
-        return FIREWORKS.get(model)
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """What to do about "forbidden", which is the answer for an account that the key does not belong to."""
@@ -81,7 +90,7 @@ class Fireworks:
             client.post(f"{self._home}/datasets", {"datasetId": file, "dataset": record})
         place = f"{self._home}/datasets/{file}"
         if upload.size < DIRECT:
-            client.post_form(f"{place}:upload", {}, (upload.name, upload.path))
+            client.post_form(f"{place}:upload", upload.name, upload.path)
             return file
         sizes = {"filenameToSize": {upload.name: str(upload.size)}}
         urls = client.post(f"{place}:getUploadEndpoint", sizes, again=True).get("filenameToSignedUrls") or {}

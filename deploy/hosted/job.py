@@ -16,14 +16,16 @@ from typing import Any
 
 from ...core import ConfigError, RunBroken, printable, read_stored, say, shortened, whole_folder, write_synced
 from .client import Client, Pauses, Unanswered
-from .provider import CURRENCY, JobRequest, JobState, Provider, Upload
+from .fireworks import Fireworks
+from .provider import CURRENCY, JobRequest, JobState, Upload
+from .together import Together
 from .weights import check_adapter_files
 
-__all__ = ["JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
+__all__ = ["ENDED", "JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
 
 JOB_FILE = "job.json"
 SCHEMA = "tuneworth/hosted-job/1"
-LOOKS = 3  # attempts to find what may have been created, since a provider's list may lag behind
+FINDS = 3  # attempts to find what may have been created, since a provider's list may lag behind
 CENT = Decimal("0.01")
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -55,7 +57,7 @@ class HostedJob:
     """
 
     folder: Path
-    provider: Provider
+    provider: Together | Fireworks
     client: Client
     request: JobRequest
     uploads: Sequence[Upload]
@@ -137,10 +139,10 @@ class HostedJob:
         return found
 
     def _wait_for(self, upload: Upload, file: str) -> None:
-        pause = self.pauses.look
+        pause = self.pauses.check
         while (state := self.provider.file_state(self.client, file)).status == "waiting":
             self.pauses.sleep(pause)
-            pause = min(self.pauses.looks_at_most, 1.5 * pause)
+            pause = min(self.pauses.checks_at_most, 1.5 * pause)
         if state.status == "bad":
             raise RunBroken(
                 f"{self.provider.title} cannot use the {upload.role} file: {_readable(state.message)}\nNo job was created. "
@@ -151,7 +153,7 @@ class HostedJob:
         """Create the job, or resume the one that an earlier process created."""
         interrupted = self.record["step"] == "creating"  # an earlier process may have created it
         self._update(step="creating")
-        job = self._look(LOOKS if interrupted else 1)
+        job = self._find(FINDS if interrupted else 1)
         if job is not None:
             self.note(f"job: resuming {job}, which was created with the same content")
         else:
@@ -159,7 +161,7 @@ class HostedJob:
             try:
                 job = self.provider.create_job(self.client, self.request, files)
             except Unanswered:
-                if (job := self._look(LOOKS)) is None:
+                if (job := self._find(FINDS)) is None:
                     raise
             self.note(f"job: {printable(job)} was created at {self.provider.title}")
         self._update(step="created", job=job, created=self.clock().isoformat())
@@ -175,7 +177,7 @@ class HostedJob:
             f"The files were sent, but no job was created. To agree to it, add --max-cost {expected.quantize(CENT, ROUND_UP)}."
         )
 
-    def _look(self, times: int) -> str | None:
+    def _find(self, times: int) -> str | None:
         """The job with this request's key, after several attempts to find it."""
         for number in range(times):
             if number:
@@ -189,7 +191,7 @@ class HostedJob:
         record = self.record
         if record["status"] == "succeeded":
             return None
-        pause, word = self.pauses.look, None
+        pause, word = self.pauses.check, None
         try:
             while (state := self.provider.state(self.client, record["job"])).status not in ENDED:
                 if state.word != word:
@@ -197,7 +199,7 @@ class HostedJob:
                     self._update(status="running", word=word)
                     self.note(f"job: {_readable(word)}")
                 self.pauses.sleep(pause)
-                pause = min(self.pauses.looks_at_most, 1.25 * pause)
+                pause = min(self.pauses.checks_at_most, 1.25 * pause)
         except KeyboardInterrupt:
             self.note(
                 f"job: {record['job']} is still running at {self.provider.title} and costs money. The same command "
@@ -254,7 +256,7 @@ class HostedJob:
         record = self.record
         job = record["job"]
         if job is None and record["step"] == "creating":
-            job = self._look(LOOKS)
+            job = self._find(FINDS)
         if job is None:
             return None
         state = self.provider.state(self.client, job)
@@ -269,7 +271,7 @@ class HostedJob:
     def _after_cancel(self, job: str) -> JobState:
         """The state of a cancelled job, polled a few times until it has ended."""
         state = self.provider.state(self.client, job)
-        for number in range(1, LOOKS + 1):
+        for number in range(1, FINDS + 1):
             if state.status in ENDED:
                 break
             self.pauses.sleep(self.pauses.after(number))

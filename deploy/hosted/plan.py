@@ -2,26 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import polars as pl
 
 from ...core import ConfigError, DataError, host_of, is_near, is_on_this_machine, say
 from ...curate import chat_lines, mask_text
 from ...evaluate import MASK_ADVICE, personal_data_sent
-from ...project import PROJECT_FILE, Project, Run, training_pairs
+from ...project import PROJECT_FILE, HostedSettings, Project, Run, training_pairs
+from ...train import usual_epochs
+from .bill import Bill, TokenCount, count_tokens, make_bill, price_doubts, price_for
+from .fireworks import Fireworks
+from .job import job_key
+from .provider import JobRequest, Provider, Upload, file_problems
 from .text import plan_text
-
-if TYPE_CHECKING:
-    from ...project import HostedSettings
-    from .bill import Bill
-    from .provider import JobRequest, Provider, Upload
-    from .tokens import TokenCount
+from .together import Together
 
 __all__ = ["PROVIDERS", "HostedPlan", "check_max_cost", "hosted_folder", "plan_job", "provider_of"]
 
@@ -38,11 +38,11 @@ class HostedPlan:
     """
 
     run: Run
-    provider: "Provider"
-    request: "JobRequest"
-    uploads: "Sequence[Upload]"
+    provider: Together | Fireworks
+    request: JobRequest
+    uploads: Sequence[Upload]
     contents: dict[str, bytes]
-    bill: "Bill"
+    bill: Bill
     dropped: list[dict[str, Any]]
     epochs_by_rule: bool
     warnings: list[str]
@@ -75,12 +75,11 @@ def hosted_folder(run: Run) -> Path:
     return run.folder / "train" / "hosted"
 
 
-def provider_of(project: Project, name: str) -> "Provider":
+def provider_of(project: Project, name: str) -> Together | Fireworks:
     """The named provider, with the project's address and account.
 
     Raises: ConfigError if there is no such provider, or `[train.hosted]` lacks what it needs.
     """
-    from .fireworks import Fireworks
     from .together import Together
 
     if name not in PROVIDERS:
@@ -95,8 +94,10 @@ def provider_of(project: Project, name: str) -> "Provider":
         raise ConfigError(
             f'{file}: [train.hosted] names no account\nAdd account = "ID", the id that `firectl whoami` prints.'
         )
-    made: Provider = Together() if name == "together" else Fireworks(str(settings.account))
-    return made if settings.base_url is None else replace(made, base_url=settings.base_url.rstrip("/"))  # type: ignore[type-var]
+    made = Together() if name == "together" else Fireworks(account=str(settings.account))
+    if settings.base_url is None:
+        return made
+    return replace(made, base_url=settings.base_url.rstrip("/"))  # type: ignore[type-var]
 
 
 def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -> HostedPlan:
@@ -104,10 +105,6 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
 
     Raises: ConfigError for settings, a missing price and personal data; DataError with every problem of the files.
     """
-    from .bill import make_bill, price_for
-    from .job import job_key
-    from .provider import JobRequest
-
     project = run.project
     provider = provider_of(project, on)
     settings = project.hosted
@@ -115,35 +112,35 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     price = price_for(provider, settings.model, settings.price)
     train, validation = training_pairs(run, project.train)
     tables = {"train": train, **({"validation": validation} if settings.validation and len(validation) else {})}
-    system_role = project.evaluate.of(project.evaluate.candidate).system_role  # so that training matches inference
-    chats = {
-        role: [line["messages"] for line in chat_lines(table, system_role=system_role)]
-        for role, table in tables.items()
-    }
-    counts = {role: _counted(chat, project) for role, chat in chats.items()}
+    files = {role: _file_of(role, table, project, settings) for role, table in tables.items()}
     longest = settings.longest_tokens
-    tables, chats, counts, dropped = _without_long(
-        tables, chats, counts, longest if drop_long or project.train.drop_long else None
-    )
-    contents = {role: _content(chat) for role, chat in chats.items()}
-    _check_files(contents, tables, counts, provider, longest)
-    _check_privacy(run, provider, tables)
+    dropped: list[dict[str, Any]] = []
+    if longest is not None and (drop_long or project.train.drop_long):
+        for role, file in files.items():
+            files[role], long = file.without_long(longest)
+            dropped += long
+    _check_files(list(files.values()), provider, longest)
+    _check_privacy(run, provider, [file.pairs for file in files.values()])
     epochs = settings.epochs or project.train.epochs
     values = {
-        "epochs": epochs or _usual_epochs(len(tables["train"])),
+        "epochs": epochs or usual_epochs(len(files["train"].pairs), batch_size=RULE_BATCH),
         "evaluations": 0, "learning_rate": settings.learning_rate, "rank": settings.rank, "batch_size": settings.batch_size,
     }  # fmt: skip
-    if "validation" in tables and provider.bills_validation:
+    if "validation" in files and provider.bills_validation:
         values["evaluations"] = values["epochs"]
-    hashes = {role: hashlib.sha256(content).hexdigest() for role, content in contents.items()}
+    contents = {role: file.content for role, file in files.items()}
+    uploads = [_upload(run, file.role, contents[role]) for role, file in files.items()]
+    hashes = {one.role: one.sha256 for one in uploads}
     request = JobRequest(
         key=job_key(hashes, provider=provider.name, model=settings.model, hyperparameters=values, attempt=attempt),
         model=settings.model, suffix=settings.suffix or _suffix(project.name), **values,
     )  # fmt: skip
-    bill = make_bill(counts["train"], counts.get("validation"), request, price)
+    bill = make_bill(
+        files["train"].tokens, files["validation"].tokens if "validation" in files else None, request, price
+    )
     return HostedPlan(
-        run, provider, request, _uploads(run, contents, hashes), contents, bill, dropped, epochs is None,
-        _warnings(provider, settings, bill, counts, longest, today),
+        run, provider, request, uploads, contents, bill, dropped, epochs is None,
+        _warnings(provider, bill, [file.tokens for file in files.values()], longest, today),
     )  # fmt: skip
 
 
@@ -163,54 +160,61 @@ def check_max_cost(plan: HostedPlan, max_cost: Decimal | None) -> None:
 # --- files ------------------------------------------------------------------------------------------------------
 
 
-def _counted(chats: Sequence[Any], project: Project) -> "TokenCount":
-    """The tokens of each chat; a relative tokenizer folder is resolved from the project folder."""
-    from .tokens import count_tokens
+@dataclass(frozen=True)
+class _File:
+    """A file of chats to send: its pairs, in the order of its lines, with the tokens of each."""
 
-    tokenizer = None if project.hosted is None else project.hosted.tokenizer
+    role: Literal["train", "validation"]
+    pairs: pl.DataFrame
+    chats: Sequence[Sequence[Mapping[str, str]]]
+    tokens: TokenCount
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        lines = "".join(json.dumps({"messages": chat}, ensure_ascii=False) + "\n" for chat in self.chats)
+        return lines.encode("utf-8", "surrogatepass")  # the provider's rules report what is not UTF-8
+
+    def without_long(self, longest: int) -> tuple["_File", list[dict[str, Any]]]:
+        """The file without the pairs that are known to have more tokens, and those pairs."""
+        counts, ids = self.tokens, self.pairs["id"].to_list()
+        long = [place for place, tokens in enumerate(counts.most) if counts.exact and tokens > longest]
+        kept = sorted(set(range(len(ids))) - set(long))
+        file = _File(
+            self.role,
+            self.pairs[kept],
+            [self.chats[place] for place in kept],
+            replace(counts, most=[counts.most[n] for n in kept], likely=[counts.likely[n] for n in kept]),
+        )
+        return file, [{"id": ids[place], "split": self.role, "tokens": counts.most[place]} for place in long]
+
+
+def _file_of(role: Any, pairs: pl.DataFrame, project: Project, settings: HostedSettings) -> _File:
+    """The chats of these pairs, as they are prompted at inference; a tokenizer's folder may be relative to the project."""
+    system_role = project.evaluate.of(project.evaluate.candidate).system_role
+    chats = [line["messages"] for line in chat_lines(pairs, system_role=system_role)]
+    tokenizer = settings.tokenizer
     if tokenizer is not None and (project.folder / tokenizer).is_dir():
         tokenizer = str(project.folder / tokenizer)
-
-    return count_tokens(chats, tokenizer=tokenizer)
-
-
-def _content(chats: Sequence[Any]) -> bytes:
-    lines = "".join(json.dumps({"messages": chat}, ensure_ascii=False) + "\n" for chat in chats)
-    return lines.encode("utf-8", "surrogatepass")  # the provider's rules report what is not UTF-8
+    return _File(role, pairs, chats, count_tokens(chats, tokenizer=tokenizer))
 
 
-def _without_long(
-    tables: Any, chats: Any, counts: Any, longest: int | None
-) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
-    """The files without examples that are known to have more than `longest` tokens, and the dropped examples."""
-    dropped: list[dict[str, Any]] = []
-    if longest is None:
-        return tables, chats, counts, dropped
-    tables, chats, counts = dict(tables), dict(chats), dict(counts)
-    for role, count in list(counts.items()):
-        fits = [not count.exact or tokens <= longest for tokens in count.most]
-        ids = tables[role]["id"].to_list()
-        dropped += [{"id": ids[i], "split": role, "tokens": count.most[i]} for i, fit in enumerate(fits) if not fit]
-        kept = [i for i, fit in enumerate(fits) if fit]
-        tables[role], chats[role] = tables[role][kept], [chats[role][i] for i in kept]
-        counts[role] = replace(count, most=[count.most[i] for i in kept], likely=[count.likely[i] for i in kept])
-    return tables, chats, counts, dropped
+def _upload(run: Run, role: Literal["train", "validation"], content: bytes) -> Upload:
+    path, digest = hosted_folder(run) / f"{role}.jsonl", hashlib.sha256(content).hexdigest()
+    return Upload(role, path, digest, len(content), lines=content.count(b"\n"))
 
 
-def _check_files(
-    contents: dict[str, bytes], tables: dict[str, pl.DataFrame], counts: Any, provider: "Provider", longest: int | None
-) -> None:
+def _check_files(files: Sequence[_File], provider: Provider, longest: int | None) -> None:
     """Raises: DataError with every problem of every file."""
-    from .rules import file_problems
-
     problems = []
-    for role, content in contents.items():
-        ids, rows = tables[role]["id"].to_list(), tables[role]["row"].to_list()
+    for file in files:
+        ids, rows = file.pairs["id"].to_list(), file.pairs["row"].to_list()
         found = file_problems(
-            content, provider.rules, role=role, name=lambda n, ids=ids, rows=rows: f'pair "{mask_text(ids[n])}", row {rows[n]}',
-            tokens=counts[role].most if counts[role].exact else None, longest_tokens=longest,
+            file.content, provider.rules, role=file.role,
+            name=lambda n, ids=ids, rows=rows: f'pair "{mask_text(ids[n])}", row {rows[n]}',
+            tokens=file.tokens.most if file.tokens.exact else None, longest_tokens=longest,
         )  # fmt: skip
-        problems += [f"{role} file: {text}" for text in found]
+        problems += [f"{file.role} file: {text}" for text in found]
     if problems:
         raise DataError(
             str(DataError.of(problems, where=f"the files for {provider.title}"))
@@ -218,12 +222,12 @@ def _check_files(
         )
 
 
-def _check_privacy(run: Run, provider: "Provider", tables: dict[str, pl.DataFrame]) -> None:
+def _check_privacy(run: Run, provider: Provider, tables: Sequence[pl.DataFrame]) -> None:
     """Raises: ConfigError if personal data would be sent, as for endpoints; it does not repeat them."""
     if run.project.evaluate.personal_data == "allow" or is_on_this_machine(provider.base_url):
         return
     texts = []
-    for table in tables.values():
+    for table in tables:
         for id, text, output, system in table.select("id", "input", "output", "system").iter_rows():
             texts += [("input", id, text), ("output", id, output)]
             texts += [("system message", id, system)] if system else []
@@ -232,22 +236,7 @@ def _check_privacy(run: Run, provider: "Provider", tables: dict[str, pl.DataFram
         raise ConfigError(f"{found}\n{MASK_ADVICE}")
 
 
-def _uploads(run: Run, contents: dict[str, bytes], hashes: dict[str, str]) -> "list[Upload]":
-    from .provider import Upload
-
-    return [
-        Upload(role, hosted_folder(run) / f"{role}.jsonl", hashes[role], len(content), content.count(b"\n"))  # type: ignore[arg-type]
-        for role, content in contents.items()
-    ]
-
-
-# --- hyperparameters and warnings ---------------------------------------------------------------------------------
-
-
-def _usual_epochs(pairs: int) -> int:
-    from ...train import usual_epochs
-
-    return usual_epochs(pairs, batch_size=RULE_BATCH)
+# --- names and warnings -------------------------------------------------------------------------------------------
 
 
 def _suffix(name: str) -> str:
@@ -257,18 +246,14 @@ def _suffix(name: str) -> str:
 
 
 def _warnings(
-    provider: "Provider", settings: "HostedSettings", bill: "Bill", counts: Any, longest: int | None, today: date
+    provider: Provider, bill: Bill, counts: Sequence[TokenCount], longest: int | None, today: date
 ) -> list[str]:
-    from .bill import price_doubts
-
     warnings = price_doubts(bill.price, today)
     if provider.base_url.startswith("http:") and not is_near(provider.base_url):
         warnings.append(
             f"{provider.base_url}: http:// sends texts and the key unencrypted; use https:// if the host offers it"
         )
-    possible = [
-        0 if longest is None or count.exact else sum(n > longest for n in count.most) for count in counts.values()
-    ]
+    possible = [0 if longest is None or count.exact else sum(n > longest for n in count.most) for count in counts]
     if longest is not None and sum(possible):
         warnings.append(
             f"{say.count(sum(possible), 'example')} may have more than {longest:,} tokens; tokenizer in [train.hosted] "

@@ -1,19 +1,36 @@
-"""The interface of a provider of hosted training, and the values exchanged with it."""
+"""A provider of hosted training: its facts, its rules for files, and the values exchanged with it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal
 
-from ...core import Complaint
-from .client import Client
-from .rules import FileRules
+from ...core import say
 
-__all__ = ["FileState", "JobRequest", "JobState", "Provider", "TrainingPrice", "Upload"]
+__all__ = [
+    "CURRENCY", "FileRules", "FileState", "JobRequest", "JobState", "Provider", "TrainingPrice", "Upload", "file_problems",
+]  # fmt: skip
 
 CURRENCY = "USD"  # of every provider here
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileRules:
+    """A provider's rules for a training file: JSON objects with chat messages, one per line, in UTF-8.
+
+    `alternates`: after an optional system message, user and assistant must alternate. `source` is where the rules are
+    published, with the day on which they were read.
+    """
+
+    least_examples: int
+    most_examples: int | None
+    most_bytes: int
+    roles: tuple[str, ...]
+    alternates: bool
+    source: str
 
 
 @dataclass(frozen=True)
@@ -83,92 +100,118 @@ class JobState:
     cost: Decimal | None = None
 
 
-class Provider(Protocol):
-    """One provider: its file rules, its prices and its API.
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """The facts of a provider; its API is in the classes of each (`Together`, `Fireworks`).
 
-    `preset` is the name of the machine-hour in [roi] for serving its tuned models.
+    `name` is the value of `--on`, `title` the name for messages, `key_env` the usual environment variable of its key, `preset`
+    the name of the machine-hour in [roi] for serving its tuned models. `bills_validation`: whether it evaluates on the
+    validation file as often as requested, and charges for it. `prices` has those base models whose price is known here.
     """
 
-    @property
-    def name(self) -> str:
-        """The value of `--on`."""
-        ...
+    name: str
+    title: str
+    base_url: str
+    key_env: str
+    preset: str
+    bills_validation: bool
+    rules: FileRules
+    prices: Mapping[str, TrainingPrice]
 
-    @property
-    def title(self) -> str:
-        """The name for messages."""
-        ...
 
-    @property
-    def base_url(self) -> str:
-        """The address of its API."""
-        ...
+# --- the rules for files ------------------------------------------------------------------------------------------
 
-    @property
-    def chat_url(self) -> str:
-        """The address of its chat API."""
-        ...
+SHOWN = 5  # lines named for each problem
+KEYS, MESSAGE_KEYS = {"messages"}, {"role", "content"}
 
-    @property
-    def key_env(self) -> str:
-        """The usual environment variable of its key."""
-        ...
 
-    @property
-    def rules(self) -> FileRules:
-        """Its rules for files."""
-        ...
+def file_problems(
+    content: bytes,
+    rules: FileRules,
+    *,
+    role: str,
+    name: Callable[[int], str] | None = None,
+    tokens: Sequence[int] | None = None,
+    longest_tokens: int | None = None,
+) -> list[str]:
+    """All problems of a training or validation file, with the numbers of the lines and the names of their pairs.
 
-    @property
-    def preset(self) -> str:
-        """Its machine-hour in [roi]."""
-        ...
+    `name` returns the name of a line by its index. `tokens` are those of each line, if known.
+    """
+    lines = content.split(b"\n")
+    if lines and not lines[-1]:  # after the line feed of the last line
+        lines.pop()
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        for problem in _line_problems(line, rules):
+            found.setdefault(problem, []).append(number)
+        if tokens is not None and longest_tokens is not None and tokens[number] > longest_tokens:
+            found.setdefault(f"has more than the {longest_tokens:,} tokens of an example", []).append(number)
+    problems = list(_file_problems(len(lines), len(content), rules, role=role))
+    return problems + [f"{_places(numbers, name)}: {problem}" for problem, numbers in found.items()]
 
-    @property
-    def bills_validation(self) -> bool:
-        """Whether it evaluates on the validation file as often as requested, and charges for it."""
-        ...
 
-    def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model; None if it is not in this repository's table."""
-        ...
+def _file_problems(lines: int, size: int, rules: FileRules, *, role: str) -> Iterator[str]:
+    least = rules.least_examples if role == "train" else 1
+    if lines < least:
+        yield f"{say.count(lines, 'example')}; expected {least} or more"
+    if rules.most_examples is not None and lines > rules.most_examples:
+        yield f"{lines:,} examples; expected at most {rules.most_examples:,}"
+    if size > rules.most_bytes:
+        yield f"{say.size(size)}; expected at most {say.size(rules.most_bytes)}"
 
-    def advice(self, status: int, complaint: Complaint) -> str | None:
-        """What to do about an error that is specific to this provider; None for the usual advice."""
-        ...
 
-    def find_file(self, client: Client, upload: Upload) -> str | None:
-        """The id of a complete file with this name and size; None if there is none."""
-        ...
+def _line_problems(line: bytes, rules: FileRules) -> Iterator[str]:
+    try:
+        chat = json.loads(line.decode("utf-8"), parse_constant=_not_a_number)
+    except UnicodeDecodeError:
+        yield "is not UTF-8"
+        return
+    except (ValueError, RecursionError):
+        yield "is not JSON"
+        return
+    if not isinstance(chat, dict) or set(chat) != KEYS or not isinstance(chat["messages"], list):
+        yield 'is not an object with a list of "messages" and nothing else'
+        return
+    messages = chat["messages"]
+    if not all(isinstance(message, dict) and set(message) == MESSAGE_KEYS for message in messages):
+        yield 'has a message that is not an object with "role" and "content" and nothing else'
+        return
+    yield from dict.fromkeys(problem for message in messages for problem in _message_problems(message, rules))
+    yield from _order_problems([message["role"] for message in messages], rules)
 
-    def create_file(self, client: Client, upload: Upload) -> str:
-        """Send the file; returns its id."""
-        ...
 
-    def file_state(self, client: Client, file: str) -> FileState:
-        """Whether the provider has processed the file."""
-        ...
+def _message_problems(message: dict[str, Any], rules: FileRules) -> Iterator[str]:
+    role, content = message["role"], message["content"]
+    if role not in rules.roles:
+        yield f"has a role other than {', '.join(rules.roles)}"
+    if not isinstance(content, str):
+        yield "has a content that is not text"
+    elif not content.strip():
+        kind = f"{role} " if role in rules.roles else ""
+        yield f"has an empty {kind}message"
+    elif any("\ud800" <= sign <= "\udfff" for sign in content):
+        yield "holds half a character (a lone surrogate)"
 
-    def find_job(self, client: Client, request: JobRequest) -> str | None:
-        """The id of the job that was created with this request's key; None if there is none."""
-        ...
 
-    def estimate(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> Decimal | None:
-        """The provider's own estimate of the cost in USD before the job is created; None if it gives none."""
-        ...
+def _order_problems(roles: list[Any], rules: FileRules) -> Iterator[str]:
+    if not roles or roles[-1] != "assistant":
+        yield "does not end with an assistant message, which is what is learnt"
+    if "system" in roles[1:]:
+        yield "has a system message that is not the first one"
+    turns = roles[1:] if roles[:1] == ["system"] else roles
+    if not rules.alternates:
+        if "user" not in roles:
+            yield "has no user message"
+    elif any(role != ("user", "assistant")[place % 2] for place, role in enumerate(turns)):
+        yield "does not have user and assistant in turn, the user first"
 
-    def create_job(self, client: Client, request: JobRequest, files: Mapping[str, str]) -> str:
-        """Create the job, which then costs money; returns its id. `files` are their ids by role."""
-        ...
 
-    def state(self, client: Client, job: str) -> JobState:
-        """The state of the job."""
-        ...
+def _places(numbers: Sequence[int], name: Callable[[int], str] | None) -> str:
+    named = [f"{n + 1}" if name is None else f"{n + 1} ({name(n)})" for n in numbers[:SHOWN]]
+    rest = f" and {len(numbers) - SHOWN:,} more" if len(numbers) > SHOWN else ""
+    return f"{'line' if len(numbers) == 1 else 'lines'} {', '.join(named)}{rest}"
 
-    def cancel(self, client: Client, job: str) -> None:
-        """Cancel the job."""
-        ...
 
-    def fetch_adapter(self, client: Client, job: str, state: JobState, into: Path) -> None:
-        """Download the adapter's files into an empty folder. Raises: RunBroken if they are not an adapter."""
-        ...
+def _not_a_number(_text: str) -> None:
+    raise ValueError("NaN and Infinity are not JSON")

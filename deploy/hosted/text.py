@@ -7,7 +7,7 @@ from typing import Any
 from ...core import say
 from ...evaluate import PRESETS
 
-__all__ = ["endpoint_table", "hosting_text", "plan_text", "result_text"]
+__all__ = ["hosting_text", "plan_text", "result_text"]
 
 WIDTH, LABEL = 80, 16
 MINUTES, HOURS = 60, 24
@@ -96,16 +96,6 @@ def result_text(summary: Data, table: str, *, connected: bool) -> str:
 
 def _source(hosted: Data) -> str:
     return f" ({hosted['cost_source']})" if hosted["cost_source"] else ""
-
-
-def endpoint_table(url: str, model: str, key_env: str) -> str:
-    """The table `[evaluate.tuned]` of a tuned model at its endpoint."""
-    import json
-
-    values = {"endpoint": url, "model": model, "key_env": key_env}
-    return "\n".join(
-        ["[evaluate.tuned]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
-    )
 
 
 def _row(label: str, text: str) -> str:

@@ -6,16 +6,14 @@ archive of the adapter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ...core import Complaint, RunBroken, say
 from .client import Client, Conflict
-from .prices import TOGETHER
-from .provider import CURRENCY, FileState, JobRequest, JobState, TrainingPrice, Upload
-from .rules import FileRules
+from .provider import CURRENCY, FileRules, FileState, JobRequest, JobState, Provider, TrainingPrice, Upload
 from .weights import MOST_BYTES, unpack
 
 __all__ = ["Together"]
@@ -27,8 +25,22 @@ NANO = 10**9  # prices come in billionths of a dollar
 BAD = ("FAILED", "INVALID_FORMAT")
 
 
-@dataclass(frozen=True)
-class Together:
+# Nothing was confirmed with the provider; prices that a page shows only in a browser come from copies of that page, or from
+# people who published what they paid. `[train.hosted] price` overrides them.
+# Together's own page (docs.together.ai/docs/fine-tuning/pricing, read on 28 November 2026) names no rate and says that there
+# is no minimum; a customer who published a bill of 2026 paid 0.48 USD per million tokens, and 4 USD for a small job.
+SOURCE = "a published bill of 2026 for LoRA on a model of up to 16B; 4 USD at least, though the documentation names no minimum"
+PRICES = {
+    model: TrainingPrice(Decimal("0.48"), SOURCE, None, minimum=Decimal(4))
+    for model in (
+        "Qwen/Qwen3-4B", "Qwen/Qwen3-8B", "Qwen/Qwen3-14B", "Qwen/Qwen3.5-9B",
+        "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together(Provider):
     """LoRA fine-tuning at Together AI."""
 
     base_url: str = "https://api.together.ai/v1"
@@ -42,15 +54,12 @@ class Together:
         alternates=True,
         source="docs.together.ai/docs/fine-tuning/data-preparation and the package's check of files, 28 November 2026",
     )  # fmt: skip
+    prices: Mapping[str, TrainingPrice] = field(default_factory=lambda: PRICES, repr=False)
 
     @property
     def chat_url(self) -> str:
         """The address of the tuned model, once it is deployed."""
         return self.base_url
-
-    def price(self, model: str) -> TrainingPrice | None:
-        """The price of training this base model; None if it is not in this repository's table."""
-        return TOGETHER.get(model)
 
     def advice(self, status: int, complaint: Complaint) -> str | None:
         """What to do about "wrong key", which is also the answer for a file that exceeds the free credit."""
@@ -161,12 +170,12 @@ class Together:
     def _reason(self, client: Client, job: str) -> str:
         """The last error among the job's events."""
         events = client.get(f"/fine-tunes/{job}/events").get("data") or []
-        told = [
+        errors = [
             str(event.get("message"))
             for event in events
             if "error" in f"{event.get('level')} {event.get('type')}".lower()
         ]
-        return told[-1] if told else ""
+        return errors[-1] if errors else ""
 
     def cancel(self, client: Client, job: str) -> None:
         """Cancel the job."""

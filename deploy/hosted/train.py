@@ -1,26 +1,25 @@
 """`tuneworth train --on`: training at a provider, its record in the run, and the endpoint of the tuned model."""
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from ...core import ConfigError, Talk, adopt, damage_is_named, read_key, say, sha256_file, write_whole
-from ...project import CURATED, At, Run, alone_in, console_for, open_run, put_aside
-from .connect import check_connect, connect_endpoint
+from ...core import ConfigError, Talk, adopt, damage_is_named, read_key, read_written, say, sha256_file, write_whole
+from ...project import CURATED, PROJECT_FILE, At, Run, alone_in, console_for, open_run, put_aside
+from .bill import cost_of
+from .client import Client, Pauses
+from .job import ENDED, HostedJob, cost_in, read_job
 from .plan import HostedPlan, check_max_cost, hosted_folder, plan_job, provider_of
-from .text import endpoint_table, result_text
-
-if TYPE_CHECKING:
-    from .client import Client, Pauses
-    from .job import HostedJob
+from .provider import JobRequest
+from .text import result_text
 
 __all__ = ["HostedTraining", "cancel_hosted", "plan_hosted", "train_hosted"]
-
-ENDED = ("succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,7 +53,7 @@ def plan_hosted(
     rule of the provider that the files break.
     """
     opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, seed))
-    plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
+    plan = _planned(opened, on, drop_long=drop_long, again=again, today=today or datetime.now(UTC).date())
     check_max_cost(plan, max_cost)
     return plan
 
@@ -62,7 +61,7 @@ def plan_hosted(
 def train_hosted(
     project: At = None, *, on: str, run: str | None = None, drop_long: bool = False, again: bool = False,
     max_cost: Decimal | None = None, connect: bool = False, confirm: Callable[[HostedPlan], None] | None = None,
-    today: date | None = None, pauses: "Pauses | None" = None, seed: int | None = None, talk: Talk | None = None,
+    today: date | None = None, pauses: Pauses | None = None, seed: int | None = None, talk: Talk | None = None,
 ) -> HostedTraining:  # fmt: skip
     """Train on a run's train split at the provider `on`; a job that was started is resumed, never started twice.
 
@@ -73,29 +72,32 @@ def train_hosted(
     """
     opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, seed))
     with alone_in(opened.folder):
-        plan = _planned(opened, on, drop_long=drop_long, again=again, today=_today(today))
-        check_connect(opened, connect)
-        if not _begun(plan):
+        plan = _planned(opened, on, drop_long=drop_long, again=again, today=today or datetime.now(UTC).date())
+        if connect:  # before anything is sent, an error if `[evaluate.tuned]` already has other settings
+            _with_table(opened.project.folder / PROJECT_FILE, endpoint_table("https://example.com", "name", "KEY"))
+        if read_job(hosted_folder(opened)).get("key") != plan.request.key:  # not agreed to, so nothing of it was sent
             check_max_cost(plan, max_cost)
             read_key(_key_env(plan))
             if confirm is not None:
                 confirm(plan)
-            _set_up(plan, again=again)
-        _write_files(plan)
+            if again:
+                put_aside(opened)
+            _write_files(plan)
+            facts = {"dropped": len(plan.dropped), "epochs_by_rule": plan.epochs_by_rule}
+            _job(plan, None, None).begin(bill=plan.bill.data(), **facts)
+        _write_files(plan)  # again, if one was removed meanwhile
         with _client_of(opened, on, pauses) as client:
             record = _job(plan, client, pauses, max_cost).run(opened.adapter)
         return _finished(plan, record, connect=connect)
 
 
 def cancel_hosted(
-    project: At = None, *, on: str, run: str | None = None, pauses: "Pauses | None" = None, talk: Talk | None = None
+    project: At = None, *, on: str, run: str | None = None, pauses: Pauses | None = None, talk: Talk | None = None
 ) -> str:
     """Cancel the job of a run at its provider; returns its state in words.
 
     Raises: ConfigError if the run has no job there; RunBroken if the provider does not answer.
     """
-    from .job import cost_in, read_job
-
     opened = open_run(project, run, parts=CURATED, allow_code=False, talk=console_for(talk, None))
     record = read_job(hosted_folder(opened))
     if record.get("provider") != on:
@@ -117,14 +119,8 @@ def cancel_hosted(
 # --- before training ----------------------------------------------------------------------------------------------
 
 
-def _today(stated: date | None) -> date:
-    return stated or datetime.now(UTC).date()
-
-
 def _planned(run: Run, on: str, *, drop_long: bool, again: bool, today: date) -> HostedPlan:
     """The plan, checked against what the run already holds."""
-    from .job import read_job
-
     folder = run.folder / "train"
     record, provider = read_job(hosted_folder(run)), provider_of(run.project, on)
     runs = record.get("step") == "creating" or (record.get("job") and record.get("status") not in ENDED)
@@ -166,21 +162,6 @@ def _changed(run: Run, record: Mapping[str, Any], plan: HostedPlan) -> str:
     )
 
 
-def _begun(plan: HostedPlan) -> bool:
-    """Whether this job was agreed to, so that parts of it may have been sent."""
-    from .job import read_job
-
-    return read_job(hosted_folder(plan.run)).get("key") == plan.request.key
-
-
-def _set_up(plan: HostedPlan, *, again: bool) -> None:
-    """Write the files to send and the record of the job, once the user has agreed."""
-    if again:
-        put_aside(plan.run)
-    _write_files(plan)
-    _job(plan, None, None).begin(bill=plan.bill.data(), dropped=len(plan.dropped), epochs_by_rule=plan.epochs_by_rule)
-
-
 def _write_files(plan: HostedPlan) -> None:
     """Write the files to send, unless they exist; their content is part of the job's key."""
     for one in plan.uploads:
@@ -195,9 +176,7 @@ def _key_env(plan: HostedPlan) -> str:
 
 
 @contextmanager
-def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]:
-    from .client import Client
-
+def _client_of(run: Run, on: str, pauses: Pauses | None) -> Iterator[Client]:
     provider, settings = provider_of(run.project, on), run.project.hosted
     key = read_key((settings.key_env if settings is not None else None) or provider.key_env)
     with Client(
@@ -207,11 +186,8 @@ def _client_of(run: Run, on: str, pauses: "Pauses | None") -> Iterator["Client"]
         yield client
 
 
-def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decimal | None = None) -> "HostedJob":
+def _job(plan: HostedPlan, client: Any, pauses: Pauses | None, max_cost: Decimal | None = None) -> HostedJob:
     """The job of a plan. Its cost limit is `max_cost`, else the maximum of the bill that the user agreed to."""
-    from .client import Pauses
-    from .job import HostedJob, read_job
-
     recorded = (read_job(hosted_folder(plan.run)).get("bill") or {}).get("cost_at_most")
     agreed = max_cost or (plan.bill.most if recorded is None else Decimal(str(recorded)))
     return HostedJob(
@@ -220,12 +196,8 @@ def _job(plan: HostedPlan, client: Any, pauses: "Pauses | None", max_cost: Decim
     )  # fmt: skip
 
 
-def _recorded_job(run: Run, record: Mapping[str, Any], client: Any, pauses: "Pauses | None") -> "HostedJob":
+def _recorded_job(run: Run, record: Mapping[str, Any], client: Any, pauses: Pauses | None) -> HostedJob:
     """The job of a record, with enough to find and cancel it."""
-    from .client import Pauses
-    from .job import HostedJob
-    from .provider import JobRequest
-
     with damage_is_named(hosted_folder(run) / "job.json", "train/hosted/job.json"):
         request = JobRequest(
             key=record["key"], model=record["model"], suffix=record["suffix"], **record["hyperparameters"]
@@ -253,7 +225,8 @@ def _finished(plan: HostedPlan, record: dict[str, Any], *, connect: bool) -> Hos
         staged.update(seconds={"train": summary["seconds"]}, hosted={key: hosted[key] for key in kept})
     table = endpoint_table(provider.chat_url, str(record["tuned_model"]), _key_env(plan))
     if connect:
-        connect_endpoint(run, table)
+        file = run.project.folder / PROJECT_FILE
+        write_whole(file, _with_table(file, table))
     return HostedTraining(run, summary, record, table, connect)
 
 
@@ -282,9 +255,6 @@ def _summary(plan: HostedPlan, record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cost(plan: HostedPlan, record: Mapping[str, Any]) -> tuple[Decimal | None, str | None]:
     """The cost in USD and its source: the provider, or the tokens that it trained times the price."""
-    from .bill import cost_of
-    from .job import cost_in
-
     if (stated := cost_in(record)) is not None:
         return stated, f"stated by {plan.provider.title}"
     if record["tokens"] is not None:
@@ -299,3 +269,36 @@ def _seconds(record: Mapping[str, Any]) -> float:
         span = datetime.fromisoformat(record["ended"]) - datetime.fromisoformat(record["created"])
         return max(0.0, span.total_seconds())
     return 0.0
+
+
+# --- the endpoint in the project file -----------------------------------------------------------------------------
+
+
+def endpoint_table(url: str, model: str, key_env: str) -> str:
+    """The table `[evaluate.tuned]` of a tuned model at its endpoint."""
+    values = {"endpoint": url, "model": model, "key_env": key_env}
+    return "\n".join(
+        ["[evaluate.tuned]", *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
+    )
+
+
+def _with_table(file: Path, table: str) -> str:
+    """The project file with the table appended; every existing line is kept.
+
+    Raises: ConfigError if it already has such a table.
+    """
+    text = read_written(file, what="project file")
+    present = tomllib.loads(text).get("evaluate") or {}
+    added = tomllib.loads(table)["evaluate"]["tuned"]
+    if present.get("tuned") == added:
+        return text
+    joined = f"{text.rstrip()}\n\n{table}\n"
+    try:
+        if "tuned" not in present and tomllib.loads(joined)["evaluate"]["tuned"] == added:
+            return joined
+    except (tomllib.TOMLDecodeError, KeyError):
+        pass
+    raise ConfigError(
+        f"{file} already has settings for the tuned variant, which --connect does not change\n"
+        "Leave out --connect, and put endpoint, model and key_env into [evaluate.tuned] yourself when the training is done."
+    )

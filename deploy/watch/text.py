@@ -46,7 +46,7 @@ def _worse_parts(content: Content) -> list[str]:
 
 
 def _notes(content: Content) -> list[str]:
-    """What a reader should know although the answer stands."""
+    """What a reader should know although the answer is `as judged`."""
     notes = [f"{_name(one)} did not answer" for one in content["endpoints"] if _silent(one)]
     notes += [f"{_name(one)} names another model" for one in content["endpoints"] if one["model_before"]]
     drift = (content["logs"] or {}).get("drift")

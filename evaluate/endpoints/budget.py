@@ -7,9 +7,9 @@ from typing import Any
 
 from ..money.inputs.settings import Number, RoiSettings, Triangular, VariantMoney
 from ..variants import Variant
-from .sent import SentRequests
+from .store import SentRequests
 
-__all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on", "token_price"]
+__all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on"]
 
 ZERO = Decimal(0)
 MILLION = Decimal(10) ** 6

@@ -9,13 +9,13 @@ import polars as pl
 from ...core import RunBroken
 from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
+from .client import Admission, Call, Reply
 from .counts import Counted, doubt_about, most_tokens, possible_counts, without_counts
-from .endpoint import Admission, Call, Reply
-from .remote_plan import FEWEST_TOKENS, RemotePlan, Request
+from .pace import Traffic
+from .plan import FEWEST_TOKENS, RemotePlan, Request
 from .responses import other_models
 from .sending import send_calls
 from .store import AnswerStore
-from .traffic import Traffic
 
 __all__ = ["race_endpoints", "request_chats"]
 

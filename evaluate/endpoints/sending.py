@@ -11,13 +11,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ...core import NO_MODEL, Fault, RunBroken, is_near, origin_of, read_key, say
+from .client import Admission, Call, Endpoint, Exchange, Parameters, Reply
 from .counts import counts_nothing, possible_tokens
-from .endpoint import Admission, Call, Endpoint, Reply
-from .exchange import Exchange
-from .pace import Pace, Streak
-from .parameters import Parameters
+from .pace import Pace, Streak, Traffic
 from .responses import Answer
-from .traffic import Traffic
 
 __all__ = ["send_calls"]
 

@@ -17,11 +17,7 @@ from transformers import DynamicCache
 
 from ...train import fast_norms, own_attention
 
-__all__ = [
-    "PaddedRows",
-    "SequenceRows",
-    "decoding",
-]
+__all__ = ["decoding"]
 
 
 class PaddedRows:

@@ -18,17 +18,7 @@ from ..endpoints.responses import Tokens, read_usage
 from ..settings import MOST_SAMPLES
 from .table import KNOWN, OUTPUT_SCHEMA, finish_word
 
-__all__ = [
-    "UNREADABLE",
-    "Problems",
-    "as_count",
-    "as_error",
-    "as_seconds",
-    "as_text",
-    "read_outputs",
-    "some",
-    "tokens_within",
-]
+__all__ = ["read_outputs"]
 
 
 MOST_NAMED = 5  # lines, ids or words listed in a message

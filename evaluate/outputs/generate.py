@@ -1,6 +1,5 @@
 """Outputs of a model in memory, in batches; the prompts' common beginning is computed once."""
 
-import math
 import random
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -13,35 +12,19 @@ from typing import TYPE_CHECKING, Any
 from ...core import ModelError
 from ...train import (
     answer_margins,
-    common_beginning,
-    encode_prompts,
     end_of_turn,
-    render_text,
 )
-from ..rivals.constraint import Constraint, TokenGuide
-from .thoughts import opens_thoughts, without_thoughts
+from ..rivals.constraint import TokenGuide
+from .prompts import without_thoughts
+from .requests import BATCH, Requests, plan_requests
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = [
-    "BATCH",
-    "BatchGenerator",
-    "Generation",
-    "Requests",
-    "check_constrainable",
-    "generate",
-    "generate_outputs",
-    "plan_requests",
-    "prompt_batches",
-    "stop_ids",
-]
+__all__ = ["Generation", "generate_outputs", "stop_ids"]
 
 
 OnToken = Callable[[float], None]
-LEAST_SHARED = 8  # tokens; a shorter common beginning does not justify a pass of its own
-BATCH = 64  # rows; twice as many give a tenth more outputs a second and take twice the memory
-_CACHE_BYTES = 2**30  # of keys and values at a time: 64 rows of 728 tokens of the default model
 
 
 @dataclass(frozen=True)
@@ -63,68 +46,6 @@ class Generation:
     reasoning_tokens: int = 0
     sample: int = 0
     batch: int = 0
-
-
-@dataclass(frozen=True)
-class Requests:
-    """A list of prompts, ready for generation: token ids, batches, common beginning.
-
-    `batches` contain places of prompts, `shared` is the length of the common beginning in tokens (0 if it does not
-    justify a pass of its own), `longest` that of the longest row with its output. `constraint` limits every output.
-    """
-
-    ids: tuple[tuple[int, ...], ...]
-    batches: tuple[tuple[int, ...], ...]
-    shared: int
-    max_new_tokens: int
-    constraint: Constraint | None = None
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest prompt and its output."""
-        return max(map(len, self.ids), default=0) + self.max_new_tokens
-
-
-def prompt_batches(lengths: Sequence[int], *, batch_size: int, most_tokens: int | None = None) -> list[list[int]]:
-    """Batches of prompts of similar length, the longest first, of similar sizes and at most `batch_size` rows.
-
-    A batch padded to its longest prompt has at most `most_tokens`, or is one row. A pure function of the lengths
-    and their order: in bf16 a text can depend on its batch, so the same test set must always give the same batches.
-    """
-    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
-    batches = []
-    while order:
-        rows = batch_size if most_tokens is None else max(1, min(batch_size, most_tokens // lengths[order[0]]))
-        rows = math.ceil(len(order) / math.ceil(len(order) / rows))  # 35 and 35 rather than 64 and 6
-        batches.append(order[:rows])
-        order = order[rows:]
-    return batches
-
-
-def plan_requests(
-    loaded: "LoadedModel",
-    prompts: Sequence[list[dict[str, str]]],
-    *,
-    max_new_tokens: int,
-    batch_size: int = BATCH,
-    constraint: Constraint | None = None,
-) -> Requests:
-    """The chats as requests to this model: a pure function of the whole list, whatever part is still to be generated.
-
-    Batches have at most `batch_size` rows, fewer if the prompts are long. Raises ModelError if a prompt and its output do
-    not fit the model's context, or if its outputs cannot be constrained.
-    """
-    ids = encode_prompts(loaded.tokenizer, prompts, [render_text(loaded.tokenizer, chat) for chat in prompts])
-    _check_context(ids, loaded, max_new_tokens)
-    if constraint is not None:
-        check_constrainable(loaded)
-    shared = _shared_length(ids)
-    once = shared if loaded.model.device.type == "cpu" else 0  # elsewhere each row repeats the common beginning
-    batches = prompt_batches(
-        [len(prompt) - once + max_new_tokens for prompt in ids], batch_size=batch_size,
-        most_tokens=_CACHE_BYTES // _bytes_per_token(loaded.model),
-    )  # fmt: skip
-    return Requests(tuple(map(tuple, ids)), tuple(map(tuple, batches)), shared, max_new_tokens, constraint)
 
 
 def generate_outputs(
@@ -197,25 +118,6 @@ def generate(
     return generate_outputs(loaded, requests, adapter=adapter, temperature=temperature, seed=seed, on_batch=on_batch)
 
 
-def _bytes_per_token(model: Any) -> int:
-    """The size of the keys and values of one token."""
-    config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return 2 * config.num_hidden_layers * heads * width * model.dtype.itemsize
-
-
-def _check_context(ids: list[list[int]], loaded: "LoadedModel", max_new_tokens: int) -> None:
-    too_long = [i for i, prompt in enumerate(ids) if len(prompt) + max_new_tokens > loaded.context]
-    if too_long:
-        longest = max(len(ids[i]) for i in too_long)
-        raise ModelError(
-            f"{len(too_long)} of {len(ids)} prompts are too long: the longest has {longest:,} tokens, which with "
-            f"{max_new_tokens:,} for the output exceeds the context of {loaded.context:,}.\n"
-            'Shorten the guide, use fewer examples ("few_shot"), lower "max_new_tokens" or remove these pairs.'
-        )
-
-
 @contextmanager
 def _weights(loaded: "LoadedModel", adapter: Path | None) -> Iterator[Any]:
     import torch
@@ -228,22 +130,6 @@ def _weights(loaded: "LoadedModel", adapter: Path | None) -> Iterator[Any]:
             return
         with merged_adapter(loaded, adapter) as model:
             yield model
-
-
-def _shared_length(ids: list[list[int]]) -> int:
-    """The number of first tokens that all prompts share, leaving at least one of each; 0 if it is too small to matter."""
-    if len(ids) < 2:
-        return 0
-    shared = min(common_beginning(ids), *(len(prompt) - 1 for prompt in ids))
-    return shared if shared >= LEAST_SHARED else 0
-
-
-def check_constrainable(loaded: "LoadedModel") -> None:
-    """Raises: ModelError if the model's outputs cannot be constrained, whatever the constraint."""
-    if opens_thoughts(answer_margins(loaded.tokenizer)):
-        raise ModelError(f'"{loaded.name}" thinks before it answers, so its outputs cannot be constrained.')
-    if not getattr(loaded.tokenizer, "is_fast", False):
-        raise ModelError(f'"{loaded.name}" has a tokenizer in Python, with which its outputs cannot be constrained.')
 
 
 class BatchGenerator:

@@ -1,15 +1,16 @@
-"""The chat messages that prompt a variant for one output, the same for local models and endpoints."""
+"""The chat that prompts a variant, the same for local models and endpoints, and an answer without the thoughts before it."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import polars as pl
 
 from ...curate import fold_system
-from ...train import chat_messages
+from ...train import chat_messages, encode_texts
 from ..rivals.nearest import Examples
 from ..variants import Variant
 
-__all__ = ["Chat", "examples_of", "fitting_prompts", "prompt_of", "prompts_of"]
+__all__ = ["Chat", "examples_of", "fitting_prompts", "opens_thoughts", "prompt_of", "prompts_of", "without_thoughts"]
 
 Chat = list[dict[str, str]]
 
@@ -61,3 +62,29 @@ def fitting_prompts(
 def _prompts(variant: Variant, pairs: pl.DataFrame, examples: Sequence[Examples]) -> list[Chat]:
     rows = pairs.select("input", "system").iter_rows()
     return [prompt_of(variant, text, system, shown) for (text, system), shown in zip(rows, examples, strict=True)]
+
+
+# --- thoughts ----------------------------------------------------------------------------------------------------
+
+THINK, THOUGHT = "<think>", "</think>"
+
+
+def opens_thoughts(margins: tuple[str, str]) -> bool:
+    """Whether the prompt itself opens the thoughts, so that a text begins inside them; by what the template writes around
+    an answer."""
+    return THOUGHT in margins[0] and THINK not in margins[0]
+
+
+def without_thoughts(text: str, tokens: int, *, tokenizer: Any, margins: tuple[str, str]) -> tuple[str, int]:
+    """The answer without the thoughts before it, as providers give it, and the number of tokens of the thoughts.
+
+    All tokens and an empty answer if the thoughts never end.
+    """
+    if THOUGHT not in str(tokenizer.chat_template) or not (opens_thoughts(margins) or text.lstrip().startswith(THINK)):
+        return text, 0
+    if THOUGHT in margins[0] and text.startswith(margins[0]):
+        return text, 0  # thoughts that the template itself closes at once
+    thought, end, answer = text.partition(THOUGHT)
+    if not end:
+        return "", tokens
+    return answer.lstrip(), min(len(encode_texts(tokenizer, [thought + end])[0]), tokens)

@@ -2,33 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ModelError, sha256_file
+from ...core import DataError, ModelError, appending, disk_refusals, open_stored, say, sha256_file, stored_line
+from ...train import answer_margins, chat_messages, encode_prompts, render_text
 from ..settings import EvaluateSettings
 from ..variants import Variant
+from .generate import Generation, generate_outputs, stop_ids
 from .prompts import Chat, fitting_prompts, prompt_of
+from .requests import BATCH, Requests, check_constrainable, plan_requests
 from .table import OUTPUT_SCHEMA, Raced
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
-    from .generate import Generation, Requests
 
-__all__ = [
-    "ADAPTER",
-    "Raced",
-    "answer_chats",
-    "check_room",
-    "fitted_prompts",
-    "prompt_tokens",
-    "race",
-    "token_limit",
-]
+__all__ = ["answer_chats", "check_room", "damaged_batches", "fitted_prompts", "prompt_tokens", "race", "token_limit"]
+
 
 Progress = Callable[[str, float, int], None]  # variant, outputs done (a started one as a part), outputs in total
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
@@ -80,8 +75,6 @@ def answer_chats(
     Above temperature 0, an output depends on the name of its chat in `streams`, by default its id.
     """
     from ...train import check_adapter
-    from .batches import keep_batch, kept_batches
-    from .generate import BATCH, generate_outputs, plan_requests
 
     if variant.adapter:
         check_adapter(variant.adapter, loaded)
@@ -92,7 +85,7 @@ def answer_chats(
     key = _key(variant, requests, loaded, temperature, hashes, seed)
     known = kept_batches(store, key=key, batches=requests.batches, samples=samples)
 
-    def keep(batch: Sequence["Generation"]) -> None:
+    def keep(batch: Sequence[Generation]) -> None:
         keep_batch(store, batch, key=key, variant=variant.name, ids=ids)
         nonlocal done
         done += len(batch)
@@ -125,7 +118,6 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
     Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context, or if the model
     cannot be held to the variant's constraint.
     """
-    from .generate import check_constrainable
 
     if variant.constraint is not None:
         check_constrainable(loaded)
@@ -144,7 +136,6 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
 
 def prompt_tokens(loaded: "LoadedModel", chats: Sequence[Chat]) -> list[int]:
     """The tokens of each chat as the model reads it, including the chat template's."""
-    from ...train import encode_prompts, render_text
 
     return [
         len(ids) for ids in encode_prompts(loaded.tokenizer, chats, [render_text(loaded.tokenizer, c) for c in chats])
@@ -168,7 +159,6 @@ def _named(ids: Sequence[str]) -> str:
 
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:
     """The tokens of the prompt without a request, of its guide, and of its examples."""
-    from ...train import chat_messages
 
     def count(messages: Chat) -> int:
         return prompt_tokens(loaded, [messages])[0]
@@ -180,7 +170,7 @@ def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, in
     return fixed, max(guide, 0), examples
 
 
-def _table(generations: Sequence["Generation"], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
+def _table(generations: Sequence[Generation], variant: Variant, ids: Sequence[str], model: str) -> pl.DataFrame:
     """The outputs in the order of the pairs, then of the samples, as in the tables of all variants."""
     ordered = sorted(generations, key=lambda generation: (generation.index, generation.sample))
     known = ("sample", "output", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
@@ -200,7 +190,7 @@ def _table(generations: Sequence["Generation"], variant: Variant, ids: Sequence[
 
 def _key(
     variant: Variant,
-    requests: "Requests",
+    requests: Requests,
     loaded: "LoadedModel",
     temperature: float,
     streams: Sequence[str],
@@ -211,8 +201,6 @@ def _key(
     It includes the prompts as the tokens that the model reads, so another chat template gives another key, and their
     batches, on which a text depends in bf16.
     """
-    from ...train import answer_margins
-    from .generate import stop_ids
 
     adapter = [sha256_file(variant.adapter / name) for name in ADAPTER] if variant.adapter else None
     parts: list[Any] = [
@@ -232,3 +220,74 @@ def _key(
     if requests.constraint is not None:  # keys without one are as before constraints existed
         parts.append([requests.constraint.kind, requests.constraint.text])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+# --- generated batches on disk -------------------------------------------------------------------------------------
+
+Batch = tuple[int, int]  # number of the batch in its list of requests, sample
+
+
+def keep_batch(store: Path, batch: Sequence[Generation], *, key: str, variant: str, ids: Sequence[str]) -> None:
+    """Append one batch's outputs in one line and one write: after a kill the line is complete or missing.
+
+    `key` identifies everything that made the outputs, `ids` are the pairs of the whole list. Raises RunBroken if the
+    disk is full or read-only, Locked if another process has been writing to it for half a minute.
+    """
+    line = {
+        "key": key,
+        "variant": variant,
+        "sample": batch[0].sample,
+        "batch": batch[0].batch,
+        "outputs": [{"id": ids[one.index], **asdict(one)} for one in batch],
+    }
+    written = json.dumps(line, ensure_ascii=False).encode(errors="replace") + b"\n"
+    with disk_refusals(store), appending(store) as file:
+        file.add(written)
+
+
+def kept_batches(
+    store: Path, *, key: str, batches: Sequence[Sequence[int]], samples: Sequence[int]
+) -> dict[Batch, list[Generation]]:
+    """The complete batches in the store under `key`, each with its outputs.
+
+    `batches` are those of the list of requests. Other lines are left out; `damaged_batches` names those that are damaged.
+    """
+    found: dict[Batch, list[Generation]] = {}
+    marked = json.dumps(key).encode()
+    for text in _lines(store):
+        if marked in text and (batch := _whole(text, key, batches)) and batch[0].sample in samples:
+            found[batch[0].batch, batch[0].sample] = batch
+    return found
+
+
+def damaged_batches(store: Path) -> str:
+    """A sentence about the damaged lines of the store, whose outputs are generated again; empty if there are none."""
+    damaged = []
+    for number, line in enumerate(_lines(store), start=1):
+        try:
+            stored_line(line, "evaluate/generated.jsonl", path=store, number=number)
+        except DataError as error:
+            damaged.append(str(error).partition("\n")[0])
+    return f"{say.count(len(damaged), 'damaged line')} left out: {damaged[0]}" if damaged else ""
+
+
+def _lines(store: Path) -> Iterator[bytes]:
+    """The lines of the store but for a last one that a kill cut short; none if there is no such file."""
+    if os.path.lexists(store):
+        with open_stored(store, "evaluate/generated.jsonl") as file:
+            yield from (line for line in file if line.endswith(b"\n"))
+
+
+def _whole(text: bytes, key: str, batches: Sequence[Sequence[int]]) -> list[Generation] | None:
+    """The line's outputs if it is a complete batch of this list, else None."""
+
+    try:
+        line = json.loads(text)
+        outputs = [
+            Generation(**{name: value for name, value in one.items() if name != "id"}) for one in line["outputs"]
+        ]
+        fits = line["key"] == key and tuple(one.index for one in outputs) == tuple(batches[line["batch"]])
+        same_batch = {(one.batch, one.sample) for one in outputs} == {(line["batch"], line["sample"])}
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        return None
+    return outputs if fits and same_batch else None

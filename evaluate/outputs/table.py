@@ -1,19 +1,31 @@
-"""The table of outputs that all variants share, whether from this machine, an endpoint or a file."""
+"""The outputs of variants: the table that all share, one variant's before they are scored, and as a run keeps them."""
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from ...core import damage, damage_is_named, read_stored, read_stored_table, say, write_whole
+from ..rivals.nearest import NearestExamples
+from ..settings import EvaluateSettings, VariantSettings
+from ..variants import Variant
 
 __all__ = [
     "CUT",
     "KNOWN",
     "OUTPUT_SCHEMA",
     "WITHHELD",
+    "Cascade",
     "Raced",
+    "Raw",
     "finish_word",
+    "read_lines",
+    "read_raws",
+    "write_raws",
 ]
-
 
 # One row per pair and sample, in the order of the pairs, then samples 0 to k-1. If `output` and `error` are null, the
 # variant gave no output; `error` is a transport failure after all retries, so the output is unscored.
@@ -60,3 +72,152 @@ def finish_word(value: Any) -> str | None:
     text = str(value).strip() if value is not None else ""
     # Enums of client libraries print with the name of their class.
     return _WORD.get(text.rpartition(".")[2].casefold(), text) or None
+
+
+# --- one variant before scoring ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Raw:
+    """One variant before scoring: its outputs in the order of the pairs, and facts about its prompt and model.
+
+    `count_tokens` counts the tokens of texts with the variant's own tokenizer, if there is one. `calls` is the number of
+    calls for each output where that is not one. `cascade` has the two variants that a cascade is made of; its own tokens
+    and seconds are sums over both. `doubt` says why an endpoint's token counts are not used.
+    """
+
+    variant: Variant
+    outputs: pl.DataFrame
+    fixed_tokens: float | None = None
+    guide_tokens: int | None = None
+    model: str | None = None
+    settings: Mapping[str, Any] | None = None
+    few_shot_tokens: int | None = None
+    refused: tuple[str, ...] = ()
+    count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
+    calls: pl.Series | None = None
+    cascade: "Cascade | None" = None
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """Two variants, the second the fallback of the first; `sent` says for each output whether the second was needed."""
+
+    first: Raw
+    second: Raw
+    sent: pl.Series
+
+
+# --- as a run keeps them -----------------------------------------------------------------------------------------
+
+FILE, OUTPUTS = "variants.json", "evaluate/outputs.jsonl"
+_OWN = ("name", "source", "guide", "guide_origin", "model", "endpoint", "tuned", "way")
+_MEASURED = ("fixed_tokens", "guide_tokens", "few_shot_tokens")
+Counter = Callable[[Sequence[str]], Sequence[int]]
+
+
+def write_raws(raws: Sequence[Raw], folder: Path) -> None:
+    """Write `variants.json`: all facts about each variant but its outputs, which outputs.jsonl has."""
+    text = json.dumps([_plain(raw) for raw in raws], ensure_ascii=False, indent=2, default=float)
+    write_whole(folder / FILE, text.encode("utf-8", errors="replace"))
+
+
+def _plain(raw: Raw) -> dict[str, Any]:
+    variant = raw.variant
+    return {
+        **{key: getattr(variant, key) for key in _OWN},
+        "of": list(variant.of),
+        "system_role": variant.system_role,
+        "examples": [list(pair) for pair in variant.examples],
+        "nearest": None if variant.nearest is None else variant.nearest.count,
+        "file": None if variant.file is None else variant.file.name,
+        "repair": variant.settings.repair,
+        **{key: getattr(raw, key) for key in _MEASURED},
+        "loaded_model": raw.model,
+        "settings": None if raw.settings is None else dict(raw.settings),
+        "refused": list(raw.refused),
+        "doubt": raw.doubt,
+        "counts_tokens": raw.count_tokens is not None,
+        "calls": None if raw.calls is None else raw.calls.to_list(),
+    }
+
+
+def read_raws(
+    folder: Path, *, settings: EvaluateSettings | None = None, counter: Callable[[str], Counter | None] | None = None
+) -> list[Raw]:
+    """The variants of an `evaluate` folder with their outputs as they came, before any repair.
+
+    What can be decided after generating follows the `settings`: repair, fallback, template, and whether a variant counts
+    as tuned. `counter` gives the token counter of a model.
+
+    Raises: DataError if a file is missing or damaged.
+    """
+    file, kind = folder / FILE, f"evaluate/{FILE}"
+    if not file.exists() and not file.is_symlink():
+        raise damage(file, kind, "the file is missing, so nothing can be decided again")
+    stored, lines = read_stored(file, kind), read_lines(folder / "outputs.jsonl")
+    _check_complete(lines, [entry["name"] for entry in stored], folder / "outputs.jsonl")
+    return [_raw(entry, lines, settings, counter) for entry in stored]
+
+
+def _check_complete(lines: pl.DataFrame, names: Sequence[str], file: Path) -> None:
+    """Raises: DataError if these variants were not asked the same requests, or one of their outputs is there twice."""
+    own = lines.filter(pl.col("variant").is_in(names))
+    if (twice := own.filter(pl.struct("variant", "id", pl.col("sample").fill_null(0)).is_duplicated())).height:
+        raise damage(file, OUTPUTS, f'an output of "{twice["variant"][0]}" for "{twice["id"][0]}" is there twice')
+    asked = {name: own.filter(pl.col("variant") == name)["id"].n_unique() for name in names}
+    most = max(asked.values(), default=0)
+    if names and not most:
+        raise damage(file, OUTPUTS, "it has no output of any variant")
+    if few := [name for name, count in asked.items() if count < most]:
+        what = f'"{few[0]}" answers {say.count(asked[few[0]], "request")}, and others {most:,}'
+        raise damage(file, OUTPUTS, f"{what}: lines are missing")
+
+
+def _raw(
+    stored: Mapping[str, Any], lines: pl.DataFrame, settings: EvaluateSettings | None,
+    counter: Callable[[str], Counter | None] | None,
+) -> Raw:  # fmt: skip
+    outputs = lines.filter(pl.col("variant") == stored["name"]).select(list(OUTPUT_SCHEMA))
+    model = stored["loaded_model"]
+    return Raw(
+        _variant(stored, settings),
+        outputs,
+        model=model,
+        settings=stored["settings"],
+        refused=tuple(stored["refused"]),
+        doubt=stored.get("doubt"),
+        count_tokens=counter(model) if counter is not None and stored["counts_tokens"] and model else None,
+        calls=None if stored["calls"] is None else pl.Series(stored["calls"]),
+        **{key: stored[key] for key in _MEASURED},
+    )
+
+
+def _variant(stored: Mapping[str, Any], settings: EvaluateSettings | None) -> Variant:
+    name, own = stored["name"], {key: stored[key] for key in _OWN}
+    table = VariantSettings(repair=stored["repair"])
+    if settings is not None and name in settings.variants:
+        table = settings.of(name)
+        own["tuned"] = settings.is_tuned(name)
+    shown = stored["nearest"]
+    return Variant(
+        **own,
+        of=tuple(stored["of"]),
+        examples=tuple((text, answer) for text, answer in stored["examples"]),
+        file=None if stored["file"] is None else Path(stored["file"]),
+        settings=table,
+        system_role=stored.get("system_role", True),
+        nearest=None if shown is None else NearestExamples(pl.DataFrame(schema={"id": pl.String}), shown),
+    )
+
+
+def read_lines(file: Path) -> pl.DataFrame:
+    """The outputs of a file that a run wrote (columns of OUTPUT_SCHEMA, and `raw`), each as it came.
+
+    Raises: DataError if it cannot be read.
+    """
+    schema = {**OUTPUT_SCHEMA, "raw": pl.String}
+    kind = f"evaluate/{file.name}"
+    with damage_is_named(file, kind):
+        return read_stored_table(file, kind, schema).with_columns(output=pl.coalesce("raw", "output"))

@@ -325,14 +325,14 @@ class Comparison(Record):
     """Two-sided mid-p value, in which the observed outcome counts half."""
     method: str
     """Methods used for the p value and the interval."""
-    both: NonNegative
+    both: Count
     """Number of cases acceptable with both variants; with several outputs per case, those with equal means of one half
     or more."""
-    only_candidate: NonNegative
+    only_candidate: Count
     """Number of cases acceptable only with the candidate; with several outputs per case, those with the higher mean."""
-    only_baseline: NonNegative
+    only_baseline: Count
     """Number of cases acceptable only with the baseline; with several outputs per case, those with the higher mean."""
-    neither: NonNegative
+    neither: Count
     """Number of cases acceptable with neither variant; with several outputs per case, those with equal means below one
     half."""
     discordant_share: Proportion | None
@@ -349,6 +349,11 @@ class Comparison(Record):
     """Difference in each check, on the cases where it applies to both variants, by check id."""
     similarity: SimilarityDifferences | None
     """Difference in the similarity to references that pass the rules."""
+
+    @property
+    def total(self) -> int:
+        """Number of requests that were scored for both."""
+        return self.both + self.only_candidate + self.only_baseline + self.neither
 
 
 class Interval(Record):
@@ -456,6 +461,12 @@ class Tokens(Record):
     """Prompt tokens read from the cache."""
     reasoning: NonNegative | None
     """Reasoning tokens, which are also counted in output."""
+
+    @property
+    def total(self) -> float | None:
+        """Fixed prompt, request and answer together, as far as they were counted; None if none of them was."""
+        known = [part for part in (self.fixed, self.input, self.output) if part is not None]
+        return sum(known) if known else None
 
 
 class Speed(Record):

@@ -132,7 +132,7 @@ class Training(Record):
     """Notices about the training."""
     dropped_pairs: Count
     """Number of pairs dropped because they are longer than the model's context."""
-    by_rule: Sequence[Any]
+    by_rule: Sequence[str] | None
     """Settings that were not stated and that Tuneworth chose by a rule."""
     log: Sequence[LogStep]
     """Training log by step, thinned if it is long."""

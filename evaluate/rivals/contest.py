@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ...style import StyleSchema
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..scores.score import Scores
 from ..settings import EvaluateSettings
 from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs
 
-__all__ = ["REPAIR", "Contest", "enter"]
+__all__ = ["Contest", "enter"]
 
 REPAIR = "repair"
 

@@ -8,12 +8,11 @@ import polars as pl
 
 from ...style import StyleSchema, check_sentence, explain
 from ..outputs.prompts import Chat, prompts_of
-from ..outputs.raw import Raw
-from ..outputs.table import OUTPUT_SCHEMA
+from ..outputs.table import OUTPUT_SCHEMA, Raw
 from ..scores.score import SHARES, samples_of, score_outputs
 from .names import retry_name
 
-__all__ = ["Again", "Ask", "Retried", "ask_again"]
+__all__ = ["Again", "Retried", "ask_again"]
 
 _MOST_PLACES = 3  # violations of one rule that are shown; more do not say more about the rule
 _SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")

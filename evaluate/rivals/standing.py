@@ -14,7 +14,7 @@ from ..money.inputs.measured import MeasuredVariant
 from ..money.inputs.options import COST, EFFECTIVE, Way
 from ..money.inputs.origins import with_origins
 from ..money.inputs.settings import RoiSettings, Triangular
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..scores.quality import share_of
 from ..scores.score import Scores, item_means
 from ..statistics.paired import compare

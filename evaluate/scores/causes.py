@@ -10,8 +10,7 @@ from typing import Any
 import polars as pl
 
 from ...style import refused
-from ..outputs.raw import Raw
-from ..outputs.table import CUT, WITHHELD, finish_word
+from ..outputs.table import CUT, WITHHELD, Raw, finish_word
 from .score import Scores
 
 __all__ = ["Given", "causes_of", "find_causes"]

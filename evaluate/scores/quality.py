@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ...style import Check, StyleSchema
-from ..outputs.raw import Raw
+from ..outputs.table import Raw
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, holm
 from .causes import causes_of

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ...core import Talk
-from ...evaluate import GenerationWork, Variant, general_prompts, ladder, plan_variants, prompt_pairs, retry_name
+from ...evaluate import (
+    GenerationWork,
+    Variant,
+    general_prompts,
+    plan_baselines,
+    plan_variants,
+    prompt_pairs,
+    retry_name,
+)
 from ..curation.curate import curate_unwritten
 from ..project import Project
 from ..run import QUIET
@@ -87,14 +95,16 @@ def _work(
     sets = {variant.name: requests_of(variant) for variant in variants}
     works = {variant.name: work_of(variant, sets[variant.name]) for variant in variants}
     rivals = {}
-    for rung in ladder(settings, variants, style=project.style, train=train, folder=project.folder):
-        if left_out_by_settings(rung, settings, project.roi_settings) is not None:
+    for baseline in plan_baselines(settings, variants, style=project.style, train=train, folder=project.folder):
+        if left_out_by_settings(baseline, settings, project.roi_settings) is not None:
             continue
-        base = works[rung.base.name]
-        if rung.retry is None:
-            rivals[rung.name] = work_of(replace(rung.variant, name=rung.base.name), requests_of(rung.variant))
+        base = works[baseline.base.name]
+        if baseline.retry is None:
+            rivals[baseline.name] = work_of(
+                replace(baseline.variant, name=baseline.base.name), requests_of(baseline.variant)
+            )
         else:  # every output is assumed to break a rule; the next chat repeats it and names the rules
-            rivals[f"{retry_name(rung.base.name)} 2"] = replace(
+            rivals[f"{retry_name(baseline.base.name)} 2"] = replace(
                 base, own=base.own + base.written + RULES * base.outputs
             )
     probed = [v.name for v in variants if settings.probes and v.name == settings.candidate]

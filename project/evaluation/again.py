@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, damage, home_of, say
+from ...core import DataError, completed, damage, from_json, home_of, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
+from ...evaluate.results import Results
 from ...style import StyleSchema
-from ..gather.probing import TRAIN_OUTPUTS, train_outcomes
+from ..gather.gathering import TRAIN_OUTPUTS, train_outcomes
 from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
@@ -187,8 +188,9 @@ def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
 
     lines = evaluated.outputs.unique(["id", "variant"], keep="first", maintain_order=True).iter_rows(named=True)
     outputs = {(line["id"], line["variant"]): line for line in lines}
+    results = from_json(completed(evaluated.results, Results), Results)
     try:
-        judged = count_people(run, lambda: replace(read_run(run.folder), results=evaluated.results, outputs=outputs))
+        judged = count_people(run, lambda: replace(read_run(run.folder), results=results, outputs=outputs))
     except DataError as error:
         run.talk.note(_as_before(error))
         judged = None

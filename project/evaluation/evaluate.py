@@ -18,9 +18,10 @@ from ...evaluate import (
     evaluate_outputs,
 )
 from ...train import refresh_card
+from ..gather.baselines import PlannedRival, planned_rivals
 from ..gather.gathering import gather
-from ..gather.requests import PlannedRival, Remote, planned_rivals, remote_of
-from ..gather.required import OutputSet, required_outputs
+from ..gather.output_plan import OutputSet, required_outputs
+from ..gather.sources import Remote, remote_of
 from ..load import check_costs
 from ..run import TRAINED, At, Run, console_for, open_run, resumable
 from ..runs import Stopwatch, test_set_uses

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, damage, nearest
+from ...core import ConfigError, DataError, as_json, damage, nearest
 from ...curate import read_tested, tested_files
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
@@ -31,10 +31,11 @@ def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
     variant = _variant(stored, run.folder, wanted)
     lines, pairs = scored_lines(run.folder, variant), read_tested(run.folder)
     _check_ids(run.folder, pairs, lines)
-    checks = stored.results["quality"][variant].get("checks") or {}
-    unscored = frozenset(check for check, found in checks.items() if (found or {}).get("unscored"))
-    rules = (stored.results.get("style") or {}).get("checks") or {}
-    return Judged(name, variant, pairs, lines, rules, stored.results, stored.facts, unscored)
+    checks = stored.results.quality[variant].checks
+    unscored = frozenset(check for check, found in checks.items() if found.unscored)
+    results = as_json(stored.results)
+    rules = (results["style"] or {}).get("checks") or {}
+    return Judged(name, variant, pairs, lines, rules, results, stored.facts, unscored)
 
 
 def _variant(stored: StoredRun, folder: Path, wanted: str | None) -> str:

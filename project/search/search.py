@@ -23,8 +23,8 @@ from ...evaluate import (
 )
 from ..run import At, Run, resumable
 from ..runs import Stopwatch
-from .search_outputs import Asker, asking
-from .search_plan import SearchPlan, field_of, plan_search
+from .outputs import Asker, asking
+from .plan import SearchPlan, field_of, plan_search
 
 __all__ = ["search_prompt", "search_text"]
 

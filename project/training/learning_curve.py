@@ -12,7 +12,7 @@ import polars as pl
 
 from ...core import ConfigError, DataError, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
-from ..gather.required import limit_of
+from ..gather.output_plan import limit_of
 from ..run import Run
 from ..runs import Stopwatch
 from .train import shown_fit, stated_settings

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ...core import ConfigError, DataError, Talk, adopt, alone_in_run, read_manifest, read_stored, say, write_whole
-from ..gather.required import limit_of
+from ..gather.output_plan import limit_of
 from ..load import load
 from ..run import Run
 from ..runs import Stopwatch

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import disk_refusals, write_whole
+from ...core import disk_refusals, from_json, write_whole
 from ...core import unbroken as say
 from ...evaluate import ComparedJudged
+from ...evaluate.results import Gate
 from ..markdown import gate_lines, markdown_page
 from ..page import Section, render_page
 from ..sections import gates
-from ..stored import StoredRun
 from ..words import date_words, typeset
 from . import compare_basis as basis
 from . import compare_cost as costs
@@ -70,7 +70,7 @@ def _drawn(results: Mapping[str, Any], changed: Section | None) -> str:
         "headline": compared_headline(results),
     }
     found = [
-        gates.section(_gated(results)),
+        gates.section(_gates(results)),
         sections.steps_section(results["steps"]),
         changed,
         sections.rules_section(results),
@@ -82,9 +82,8 @@ def _drawn(results: Mapping[str, Any], changed: Section | None) -> str:
     return render_page(context, [section for section in found if section is not None], scripts=("navigation",))
 
 
-def _gated(results: Mapping[str, Any]) -> StoredRun:
-    """A run of which only the gates are known."""
-    return StoredRun(Path(), {"gates": results["gates"]}, {}, {})
+def _gates(results: Mapping[str, Any]) -> list[Gate]:
+    return from_json(results["gates"] or [], list[Gate])
 
 
 def _markdown(results: Mapping[str, Any]) -> str:
@@ -100,7 +99,7 @@ def _markdown(results: Mapping[str, Any]) -> str:
         cost_lead=typeset(costs.cost_lead(results, say)),
         verdict=typeset(basis.verdict_lead(results, say)),
         basis=[*basis.basis_rows(results, say), *basis.setting_rows(results, say)],
-        shared=[typeset(line) for line in words.shared_lines(results, say)], gates=gate_lines(_gated(results)),
+        shared=[typeset(line) for line in words.shared_lines(results, say)], gates=gate_lines(_gates(results)),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import Numbers
-from ..sections.money.costs import counted_cost
+from ..sections.money.costs import cost_figure
 from ..words import mapping
 from .compare_words import Step
 
@@ -30,7 +30,7 @@ def cost_title(step: Step) -> str:
     """What the cost that counts is called, as in the report."""
     if mapping(step["cost"]["per_usable_output"]).get("figure") == "cost_with_machines":
         return MACHINES
-    return counted_cost(step["cost"])[0]
+    return cost_figure(step["cost"].get("failures"))[0]
 
 
 def cost_heads(step: Step) -> tuple[str, str]:

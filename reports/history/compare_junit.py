@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...core import say
+from ...core import from_json, say
 from ...evaluate import ChangedRow, ComparedJudged
+from ...evaluate.results import Gate
 from ..junit import Case, Suite, gate_case, junit_text
 from ..words import short
 from . import compare_words as words
@@ -20,7 +21,7 @@ def compared_junit(results: Mapping[str, Any], compared: Sequence[ComparedJudged
     """
     suites = [_suite(one, texts=texts) for one in compared]
     if results.get("gates"):
-        suites.append(Suite("gates", [gate_case(gate) for gate in results["gates"]]))
+        suites.append(Suite("gates", [gate_case(gate) for gate in from_json(results["gates"], list[Gate])]))
     return junit_text(suites, created=results["created"])
 
 

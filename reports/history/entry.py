@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...core import DataError
-from ..sections.decision import decision_label
-from ..sections.money.costs import counted_cost
+from ..sections.first_screen import decision_label
+from ..sections.money.costs import cost_figure
 
 __all__ = ["CHANGES", "STAGES", "RunEntry", "RunSide", "by_time", "entry_of", "with_changes"]
 
@@ -79,7 +79,7 @@ class RunEntry:
     @property
     def tone(self) -> str:
         """The tone of its decision, as the report has it."""
-        return decision_label({"decision": self.decision})[1]
+        return decision_label(self.decision)[1]
 
     @property
     def time(self) -> datetime | None:
@@ -230,7 +230,11 @@ def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
     confidence = _mapping(verdict.get("confidence") or {}, "results.json: verdict.confidence")
     texts = {key: _text(verdict.get(key), f"results.json: verdict.{key}") for key in ("decision", "sentence")}
     level = _text(confidence.get("level"), "results.json: verdict.confidence.level")
-    return {**texts, "confidence": level, "label": decision_label(verdict)[0]}
+    return {
+        **texts,
+        "confidence": level,
+        "label": decision_label(verdict.get("decision"), str(verdict.get("sentence")))[0],
+    }
 
 
 def _side(name: Any, quality: Mapping[str, Any], money: Mapping[str, Any]) -> RunSide | None:
@@ -244,7 +248,7 @@ def _side(name: Any, quality: Mapping[str, Any], money: Mapping[str, Any]) -> Ru
         _mapping(money.get("variants") or {}, "results.json: money.variants").get(name) or {}, "results.json"
     )
     machines, shared = costs.get("machine_cost_per_day"), costs.get("cost_with_machines")
-    key = "cost_with_machines" if machines and shared is not None else counted_cost(money)[1]
+    key = "cost_with_machines" if machines and shared is not None else cost_figure(money.get("failures"))[1]
     return RunSide(name, *ends, cost=_number(costs.get(key), f"results.json: money.variants.{name}.{key}"))
 
 
@@ -258,7 +262,7 @@ def _money(money: Mapping[str, Any]) -> dict[str, Any]:
         **days,
         "pays_back": days["payback_days"] is not None if known else None,
         "currency": _currency(money.get("currency")),
-        "cost_of": counted_cost(money)[0],
+        "cost_of": cost_figure(money.get("failures"))[0],
     }
 
 

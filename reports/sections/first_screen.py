@@ -1,18 +1,25 @@
 """The first screen: the verdict with its confidence, three numbers with their ranges, the main doubt, the next step."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ...core import unbroken as say
+from ...evaluate.results import Verdict
 from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
-from .decision import decision_label, without_label
 from .next_steps import brings, steps_of
 from .three_numbers import Number, three_numbers
 
-__all__ = ["Headline", "headline", "plain_sentence"]
+__all__ = ["Headline", "decision_label", "headline", "plain_sentence", "verdict_sentence"]
 
+# Each decision's label and its tone, which selects the colour and the icon.
+DECISIONS = {
+    "fine-tune": ("Fine-tune", "go"),
+    "keep prompting": ("Keep prompting", "stay"),
+    "cannot tell yet": ("Cannot tell yet", "open"),
+    "fix first": ("Fix first", "fix"),
+}
+# The label where the way without training that keeps its place calls no model, so nothing is prompted.
+NO_MODEL = "Use the template"
 LEVELS = {"low": 1, "fair": 2, "high": 3}
 # Longer sentences are set smaller, to fit three lines of a wide screen where possible.
 LONG = (165, 250, 400)
@@ -52,24 +59,48 @@ class Headline:
 
 def headline(run: StoredRun) -> Headline:
     """The first screen of a run."""
-    verdict = run.results.get("verdict") or {}
-    label, tone = decision_label(verdict)
+    verdict, steps = run.results.verdict, steps_of(run.results)
+    label, tone = decision_label(verdict.decision, verdict.sentence) if verdict else decision_label(None)
     sure, level, why = _sure(verdict)
     return Headline(
         label=label,
         tone=tone,
-        sentence=typeset(_shortened(run, without_label(verdict) if verdict.get("sentence") else plain_sentence(run))),
-        numbers=three_numbers(run),
-        doubt=typeset(_shortened(run, verdict.get("doubt") or _plain_doubt(run))),
-        next_step="`".join(  # names in commands are never shortened
-            piece if odd % 2 else _shortened(run, piece)
-            for odd, piece in enumerate(_next_step(run, verdict).split("`"))
+        sentence=typeset(
+            _shortened(run, _without_label(verdict) if verdict and verdict.sentence else plain_sentence(run))
         ),
-        brings=_shortened(run, _brings(run.results)),
+        numbers=three_numbers(run),
+        doubt=typeset(_shortened(run, (verdict.doubt if verdict else None) or _plain_doubt(run))),
+        next_step="`".join(  # names in commands are never shortened
+            piece if odd % 2 else _shortened(run, piece) for odd, piece in enumerate(_next_step(run).split("`"))
+        ),
+        brings=_shortened(run, brings(steps[0], results=run.results) if steps else ""),
         sure=sure,
         sure_level=level,
         sure_why=typeset(_shortened(run, why)),
     )
+
+
+def decision_label(decision: str | None, sentence: str = "") -> tuple[str, str]:
+    """The label of a verdict's decision and its tone; the sentence says whether a model is prompted at all."""
+    label, tone = DECISIONS.get(decision or "", ("No verdict", "none"))
+    if decision == "keep prompting" and named("template") in sentence:
+        return NO_MODEL, tone
+    return label, tone
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """The verdict's sentence, opening with the label of its decision."""
+    label = decision_label(verdict.decision, verdict.sentence)[0]
+    return f"{label}: {verdict.sentence.removeprefix(_opening(verdict))}" if label == NO_MODEL else verdict.sentence
+
+
+def _without_label(verdict: Verdict) -> str:
+    """The sentence without the leading decision, which the label already shows."""
+    return capital(verdict.sentence.removeprefix(_opening(verdict)))
+
+
+def _opening(verdict: Verdict) -> str:
+    return f"{DECISIONS[verdict.decision][0]}: "
 
 
 def _shortened(run: StoredRun, text: str) -> str:
@@ -80,48 +111,44 @@ def _shortened(run: StoredRun, text: str) -> str:
     return text
 
 
-def _sure(verdict: Mapping[str, Any]) -> tuple[str, int, str]:
+def _sure(verdict: Verdict | None) -> tuple[str, int, str]:
     """The confidence in a few words, its level and its reason; empty if the run does not state it."""
-    found = verdict.get("confidence") or {}
-    level = LEVELS.get(str(found.get("level")), 0)
-    if not level:
+    if verdict is None or verdict.confidence is None:
         return "", 0, ""
-    why = str(found.get("sentence") or "").partition(": ")[2]
-    if verdict.get("decision") == "cannot tell yet":
+    found = verdict.confidence
+    why = found.sentence.partition(": ")[2]
+    if verdict.decision == "cannot tell yet":
         return "Both answers are still possible", 0, capital(why)
-    return f"Confidence: {found['level']}", level, capital(why)
+    return f"Confidence: {found.level}", LEVELS[found.level], capital(why)
 
 
 def plain_sentence(run: StoredRun) -> str:
     """The sentence shown if there is no verdict."""
-    if run.candidate is None:
+    scored = run.quality(run.candidate)
+    if scored is None:
         return "No outputs were scored in this run."
-    scored = run.results["quality"][run.candidate]
-    if not scored.get("n"):
+    if not scored.n:
         return NOTHING_SCORED
-    share, whose = say.percent((scored.get("acceptable") or {}).get("share")), named(run.candidate, run.results)
+    share, whose = say.percent(scored.acceptable.share), named(run.candidate, run.results)
     if run.baseline is None:
-        return f"{share} of the {say.count(scored.get('n'))} outputs of {whose} are acceptable."
+        return f"{share} of the {say.count(scored.n)} outputs of {whose} are acceptable."
     return f"{share} of the outputs of {whose} are acceptable. The variants were scored but not compared."
 
 
 def _plain_doubt(run: StoredRun) -> str:
-    if run.candidate is None or not run.results["quality"][run.candidate].get("n"):
+    scored = run.quality(run.candidate)
+    if scored is None or not scored.n:
         return "Nothing was scored, so this run does not show which variant is better."
     if run.baseline is None:
         return "This run has only one variant, so it does not show whether another would do better."
     return "This run recorded no doubt. The ranges of the numbers show their uncertainty."
 
 
-def _brings(results: Mapping[str, Any]) -> str:
-    steps = steps_of(results)
-    return brings(steps[0], results=results) if steps else ""
-
-
-def _next_step(run: StoredRun, verdict: Mapping[str, Any]) -> str:
+def _next_step(run: StoredRun) -> str:
     """The verdict's next step, or one for a run without a verdict."""
-    if verdict:
-        return str(verdict.get("next") or "")
-    if run.candidate is not None and not run.results["quality"][run.candidate].get("n"):
+    if run.results.verdict:
+        return run.results.verdict.next or ""
+    scored = run.quality(run.candidate)
+    if scored is not None and not scored.n:
         return "Collect the missing outputs, then run again."
     return "Score a second variant on the same requests, so that there is something to compare."

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
+from ...evaluate.results import Gate
 from ..page import Section
-from ..stored import StoredRun
 
 __all__ = ["GateRow", "gate_rows", "gate_value", "section"]
 
@@ -21,9 +21,9 @@ class GateRow:
     tone: str
 
 
-def section(run: StoredRun) -> Section | None:
+def section(gates: Sequence[Gate]) -> Section | None:
     """The section of a run with gates."""
-    rows = gate_rows(run)
+    rows = gate_rows(gates)
     return Section("gates", "Gates", _lead(rows), "gates", {"gates": rows}) if rows else None
 
 
@@ -36,16 +36,13 @@ def _lead(rows: Sequence[GateRow]) -> str:
     return f"{failed} of the {len(rows)} conditions set for this run {'does' if failed == 1 else 'do'} not hold."
 
 
-def gate_rows(run: StoredRun) -> list[GateRow]:
-    """The gates, failed ones first; [] if there are none."""
+def gate_rows(gates: Sequence[Gate]) -> list[GateRow]:
+    """A row for each gate, failed ones first."""
     rows = [
         GateRow(
-            text=str(gate.get("gate")),
-            value=gate_value(gate.get("value")),
-            state="holds" if gate.get("holds") else "does not hold",
-            tone="go" if gate.get("holds") else "fix",
+            gate.gate, gate_value(gate.value), "holds" if gate.holds else "does not hold", "go" if gate.holds else "fix"
         )
-        for gate in run.results.get("gates") or []
+        for gate in gates
     ]
     return sorted(rows, key=lambda row: row.tone != "fix")
 

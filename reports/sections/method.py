@@ -3,14 +3,17 @@
 The descriptions, in technical terms, are in templates/methods.html.j2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...core import decimals_beside
 from ...core import unbroken as say
+from ...curate import Curation
+from ...evaluate.results import CheckDifference, Comparison, VariantRecord
+from ...style import RuleInUse
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import finite, is_number, mapping, variant_label, without_folders
+from ..words import mapping, variant_label, without_folders
 from .money.assumptions import assumption_groups, assumption_sources
 from .settings import settings_of
 
@@ -41,7 +44,7 @@ def section(run: StoredRun) -> Section:
 def curated_section(run: StoredCuration) -> Section:
     """The methods of a run that was only curated."""
     lead = "Every pair of rows was compared exactly, without estimates."
-    if mapping(run.summary.get("near_duplicate")).get("method") == "candidates":
+    if run.summary.near_duplicate.method == "candidates":
         lead = (
             "Duplicates were searched among candidates and compared exactly; the search for the certificate is exact."
         )
@@ -61,9 +64,9 @@ def methods_of(run: StoredRun) -> dict[str, Values]:
         "checks": _checks(run),
         "similarity": _similarity(run),
         "judgements": _judgements(run),
-        **_curating(run.results.get("data") or {}),
-        "training": _training(run),
-        "more_examples": {} if mapping(run.results.get("learning_curve")).get("doubling") else None,
+        **(_curating(run.results.data) if run.results.data else {}),
+        "training": {"rank": run.results.training.settings.get("rank")} if run.results.training else None,
+        "more_examples": {} if run.results.learning_curve and run.results.learning_curve.doubling else None,
         "risks": _risks(run),
         "money": _money(run),
         "verdict": _verdict(run),
@@ -75,11 +78,12 @@ def methods_of(run: StoredRun) -> dict[str, Values]:
 
 
 def _requests(run: StoredRun) -> Values:
-    data = run.results.get("data") or {}
-    failing, test = (data.get("references_failing") or {}).get("test"), (data.get("splits") or {}).get("test")
-    used = finite((run.results.get("provenance") or {}).get("test_set_used")) or 0
+    data, origin = run.results.data, run.results.provenance
+    failing = data.references_failing.test if data and data.references_failing else 0
+    test = data.splits.test if data and data.splits else None
+    used = (origin.test_set_used if origin else None) or 0
     return {
-        "curated": bool(data),
+        "curated": data is not None,
         "failing": say.count(failing) if failing and test else "",
         "test": say.count(test),
         "used": say.count(used) if used > 1 else "",
@@ -87,30 +91,30 @@ def _requests(run: StoredRun) -> Values:
 
 
 def _variants(run: StoredRun) -> Values | None:
-    variants = mapping(run.results.get("variants"))
-    lines = [_variant(name, how) for name, how in variants.items() if isinstance(how, Mapping)]
+    lines = [_variant(name, how) for name, how in run.results.variants.items()]
     return {"lines": lines} if lines else None
 
 
-def _variant(name: str, how: Mapping[str, Any]) -> str:
-    made = [variant_label(str(origin)) for origin in how.get("of") or []]
-    parts = [f"made from {' and '.join(made)}" if made else str(how.get("source") or "unknown source")]
-    if made and how.get("way") in ("repair", "cascade"):
+def _variant(name: str, how: VariantRecord) -> str:
+    made = [variant_label(origin) for origin in how.of]
+    parts = [f"made from {' and '.join(made)}" if made else how.source]
+    if made and how.way in ("repair", "cascade"):
         return f"{variant_label(name)}: {parts[0]}."
-    parts += [f"{key} {without_folders(str(how[key]))}" for key in ("model", "endpoint", "file") if how.get(key)]
-    if how.get("guide"):
-        tokens = f" ({say.count(how['guide_tokens'])} tokens)" if how.get("guide_tokens") else ""
-        parts.append(f"style guide: {how['guide']}{tokens}")
-    if how.get("few_shot"):
-        parts.append(f"{how['few_shot']} examples in the prompt")
-    if how.get("repair", "off") != "off":
-        parts.append(f"outputs repaired before scoring ({how['repair']})")
-    settings = {key: value for key, value in (how.get("settings") or {}).items() if value is not None}
+    places = {"model": how.model, "endpoint": how.endpoint, "file": how.file}
+    parts += [f"{key} {without_folders(place)}" for key, place in places.items() if place]
+    if how.guide:
+        tokens = f" ({say.count(how.guide_tokens)} tokens)" if how.guide_tokens else ""
+        parts.append(f"style guide: {how.guide}{tokens}")
+    if how.few_shot:
+        parts.append(f"{how.few_shot} examples in the prompt")
+    if how.repair != "off":
+        parts.append(f"outputs repaired before scoring ({how.repair})")
+    settings = {key: value for key, value in (how.settings or {}).items() if value is not None}
     parts += [f"{key.replace('_', ' ')} {_plain(value)}" for key, value in settings.items()]
-    if how.get("refused_settings"):
-        parts.append(f"called without {' and '.join(how['refused_settings'])}, which the endpoint does not accept")
-    if how.get("doubtful_counts"):
-        parts.append(f"without the endpoint's token counts, which cannot be true ({how['doubtful_counts']})")
+    if how.refused_settings:
+        parts.append(f"called without {' and '.join(how.refused_settings)}, which the endpoint does not accept")
+    if how.doubtful_counts:
+        parts.append(f"without the endpoint's token counts, which cannot be true ({how.doubtful_counts})")
     return f"{variant_label(name)}: {', '.join(parts)}."
 
 
@@ -131,53 +135,44 @@ def _rivals(run: StoredRun) -> Values | None:
 
 
 def _scores(run: StoredRun) -> Values:
-    style = run.results.get("style") or {}
-    checks = style.get("checks") or {}
+    style = run.results.style
+    checks = style.checks if style else {}
     return {
-        "style": style.get("name"),
+        "style": style.name if style else None,
         "checks": say.count(len(checks)) if checks else "",
-        "must": say.count(_must(checks)),
-        "unreviewed": style.get("reviewed") is False,
+        "must": say.count(_must(checks.values())),
+        "unreviewed": style is not None and not style.reviewed,
     }
 
 
-def _training(run: StoredRun) -> Values | None:
-    training = run.results.get("training") or {}
-    return {"rank": mapping(training.get("settings")).get("rank")} if training else None
-
-
 def _risks(run: StoredRun) -> Values | None:
-    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
-    done = {str(risk.get("id")) for risk in found if risk.get("status") not in ("not checked", "not measured")}
+    done = {risk.id for risk in run.results.risks if risk.status != "not checked"}
     return {"measured": done} if done & set(RISKS) else None
 
 
 def _money(run: StoredRun) -> Values | None:
-    money = run.results.get("money") or {}
-    drawn = is_number(money.get("draws")) and is_number(money.get("npv_p50"))
-    return {"draws": say.count(money["draws"]) if drawn else ""} if money else None
+    money = run.results.money
+    drawn = money and money.draws is not None and money.npv_p50 is not None
+    return {"draws": say.count(money.draws) if drawn else ""} if money else None
 
 
 def _verdict(run: StoredRun) -> Values | None:
-    verdict = run.results.get("verdict") or {}
-    problems = [str(found.get("text")) for found in run.results.get("validity") or [] if isinstance(found, Mapping)]
-    return {"rule": verdict.get("rule"), "problems": problems} if verdict else None
+    verdict, problems = run.results.verdict, [problem.text for problem in run.results.validity]
+    return {"rule": verdict.rule, "problems": problems} if verdict else None
 
 
-def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
-    """How rows were compared, dropped and split; empty without a curation."""
-    if not data:
-        return {}
-    near, certificate = data.get("near_duplicate") or {}, data.get("certificate") or {}
-    tied, outputs = certificate.get("siblings_tied_from"), certificate.get("outputs_tied") or ""
-    threshold, recall = near.get("threshold"), near.get("expected_recall")
+def _curating(data: Curation) -> dict[str, Values]:
+    """How rows were compared, dropped and split."""
+    near, certificate = data.near_duplicate, data.certificate
+    tied, outputs = (certificate.siblings_tied_from, certificate.outputs_tied) if certificate else (None, None)
     similarity = {
-        "limit": f"{threshold:g}" if is_number(threshold) else "the stated threshold",
-        "candidates": near.get("method") == "candidates",
-        "recall": say.percent(recall) if is_number(recall) else "",
-        "identifiers": bool(data.get("identifiers")),
+        "limit": f"{near.threshold:g}",
+        "candidates": near.method == "candidates",
+        "recall": "" if near.expected_recall is None else say.percent(near.expected_recall),
+        "identifiers": bool(data.identifiers),
     }
-    return {"similar_rows": similarity, "split": {"tied": f"{tied:g}" if is_number(tied) else "", "outputs": outputs}}
+    split = {"tied": "" if tied is None else f"{tied:g}", "outputs": outputs or ""}
+    return {"similar_rows": similarity, "split": split}
 
 
 # --- the statistics -----------------------------------------------------------------------------------------------
@@ -186,124 +181,116 @@ def _curating(data: Mapping[str, Any]) -> dict[str, Values]:
 def _ranges(run: StoredRun) -> Values | None:
     if not run.variants:
         return None
-    found = mapping((run.results.get("quality") or {}).get(run.candidate or ""))
-    n, groups, samples = found.get("n"), found.get("groups"), found.get("samples") or 1
-    requests = mapping(run.results.get("requests"))
-    pairs, distinct, untied = (requests.get(key) or 0 for key in ("n", "distinct", "untied"))
+    found, requests = run.quality(run.candidate), run.results.requests
+    groups = found.groups if found else None
     return {
-        "pairs": say.count(pairs),
-        "distinct": say.count(distinct) if distinct < pairs else "",
-        "untied": say.count(untied) if untied else "",
-        "n": say.count(n),
-        "groups": say.count(groups) if is_number(groups) and is_number(n) and groups < n else "",
-        "worth": say.count(found.get("n_effective")),
+        "pairs": say.count(requests.n if requests else 0),
+        "distinct": say.count(requests.distinct) if requests and requests.distinct < requests.n else "",
+        "untied": say.count(requests.untied) if requests and requests.untied else "",
+        "n": say.count(found.n if found else None),
+        "groups": say.count(groups) if found and groups is not None and groups < found.n else "",
+        "worth": say.count(found.n_effective if found else None),
         "candidate": run.candidate and run.label(run.candidate),
-        "samples": say.count(samples) if samples > 1 else "",
+        "samples": say.count(found.samples) if found and found.samples > 1 else "",
     }
 
 
 def _comparison(run: StoredRun) -> Values | None:
     """The compared pair with its interval, test and power; and the other pairs compared."""
-    comparison = run.results.get("comparison") or {}
-    if not comparison:
+    comparison = run.results.comparison
+    if comparison is None:
         return None
-    n, low, least = (finite(comparison.get(key)) for key in ("n", "low_one_sided", "detectable_difference"))
-    differing = comparison.get("discordant_share")
+    low, least, differing = comparison.low_one_sided, comparison.detectable_difference, comparison.discordant_share
     return {
-        **{name: run.label(str(comparison.get(name))) for name in ("baseline", "candidate")},
-        "n": "" if n is None else say.count(n),
-        "worth": say.count(comparison.get("n_effective")),
-        "method": str(comparison.get("method") or ""),
-        "p": _p(comparison.get("p_value")),
-        "mid_p": _p(comparison.get("mid_p")),
-        "only_candidate": say.count(comparison.get("only_candidate")),
-        "only_baseline": say.count(comparison.get("only_baseline")),
+        "baseline": run.label(comparison.baseline),
+        "candidate": run.label(comparison.candidate),
+        "n": say.count(comparison.n),
+        "worth": say.count(comparison.n_effective),
+        "method": comparison.method,
+        "p": _p(comparison.p_value),
+        "mid_p": _p(comparison.mid_p),
+        "only_candidate": say.count(comparison.only_candidate),
+        "only_baseline": say.count(comparison.only_baseline),
         "low": "" if low is None else say.signed_points(low),
         "detectable": "" if least is None else say.points(least),
-        "discordant": say.percent(differing) if is_number(differing) else "",
-        "others": _others(run) if comparison.get("difference") else [],
+        "discordant": "" if differing is None else say.percent(differing),
+        "others": _others(run, comparison),
     }
 
 
-def _others(run: StoredRun) -> list[str]:
+def _others(run: StoredRun, comparison: Comparison) -> list[str]:
     """The other pairs compared by the same method: the candidate with each other rival, and the effect of the guide."""
-    comparison = run.results["comparison"]
-    parts = [
-        {"candidate": comparison["candidate"], "baseline": row["name"], **row}
-        for row in run.rivals
-        if not row.get("strongest")
-    ]
+    parts = [(comparison.candidate, row.name, row.difference, row.p_value) for row in run.rivals if not row.strongest]
+    if guide := run.results.guide_comparison:
+        parts.append((guide.candidate, guide.baseline, guide.difference, guide.p_value))
     lines = []
-    for part in (*parts, mapping(run.results.get("guide_comparison"))):
-        gap = part.get("difference") or {}
-        if not is_number(gap.get("value")):
+    for candidate, baseline, gap, p_value in parts:
+        if gap is None or gap.value is None:
             continue
-        p = _p(part.get("p_value"))
-        ours, theirs = (variant_label(str(part.get(side))) for side in ("candidate", "baseline"))
-        decimals = decimals_beside(*(run.acceptable(part.get(side)) for side in ("candidate", "baseline")))
-        spread = say.points_range(gap.get("low"), gap.get("high"))
+        p, decimals = _p(p_value), decimals_beside(run.acceptable(candidate), run.acceptable(baseline))
+        spread = say.points_range(gap.low, gap.high)
         lines.append(
-            f"{ours} against {theirs}: {say.signed_points(gap['value'], decimals)} ({spread}{f', {p}' if p else ''})"
+            f"{variant_label(candidate)} against {variant_label(baseline)}: {say.signed_points(gap.value, decimals)} "
+            f"({spread}{f', {p}' if p else ''})"
         )
     return lines
 
 
 def _checks(run: StoredRun) -> Values | None:
-    checks = (run.results.get("comparison") or {}).get("checks") or {}
-    return {"must": say.count(_must(checks)), "lines": check_lines(run)} if checks else None
+    checks = run.results.comparison.checks if run.results.comparison else {}
+    return {"must": say.count(_must(checks.values())), "lines": check_lines(checks)} if checks else None
 
 
-def check_lines(run: StoredRun) -> list[CheckLine]:
+def check_lines(checks: Mapping[str, CheckDifference]) -> list[CheckLine]:
     """(rule, difference in how often it is kept, its range, requests, p, p after Holm), the smallest p first."""
-    checks = (run.results.get("comparison") or {}).get("checks") or {}
-    rows = sorted(checks.items(), key=lambda item: (_order(item[1]), item[0]))[:MOST_CHECKS]
+
+    def order(name: str) -> tuple[float, str]:
+        p = checks[name].p_value
+        return 2.0 if p is None else p, name
+
     return [
         (
             name,
-            say.signed_points(found.get("value")),
-            say.points_range(found.get("low"), found.get("high")),
-            say.count(found.get("n")),
-            _bare(found.get("p_value")),
-            _bare(found.get("p_holm")) if found.get("level", "must") == "must" else "–",
+            say.signed_points(checks[name].value),
+            say.points_range(checks[name].low, checks[name].high),
+            say.count(checks[name].n),
+            _bare(checks[name].p_value),
+            _bare(checks[name].p_holm) if checks[name].level == "must" else "–",
         )
-        for name, found in rows
+        for name in sorted(checks, key=order)[:MOST_CHECKS]
     ]
 
 
 def _similarity(run: StoredRun) -> Values | None:
-    parts = [mapping(part) for part in (run.results.get("quality") or {}).values()]
-    n = max((((part.get("similarity") or {}).get("chrf") or {}).get("n") or 0 for part in parts), default=0)
-    classifier = any((part.get("two_sample") or {}).get("accuracy") is not None for part in parts)
+    parts = run.results.quality.values()
+    n = max((part.similarity.chrf.n for part in parts if part.similarity), default=0)
+    classifier = any(part.two_sample and part.two_sample.accuracy is not None for part in parts)
     return {"n": say.count(n), "classifier": classifier} if n else None
 
 
 def _judgements(run: StoredRun) -> Values | None:
-    together = mapping(run.results.get("judgements")).get("together")
-    if not isinstance(together, Mapping):
+    found = run.results.judgements
+    if found is None:
         return None
-    rules = mapping(mapping(run.results.get("judgements")).get("rules"))
-    return {"method": together.get("method"), "p": _p(together.get("p_value")), "rules": any(rules.values())}
+    rules = found.rules and (found.rules.acceptable or found.rules.preferences)
+    return {"method": found.together.method, "p": _p(found.together.p_value), "rules": bool(rules)}
 
 
-def _must(checks: Mapping[str, Any]) -> int:
-    return sum(1 for check in checks.values() if check.get("level") == "must")
+def _must(checks: Iterable[RuleInUse | CheckDifference]) -> int:
+    return sum(check.level == "must" for check in checks)
 
 
-def _order(found: Mapping[str, Any]) -> float:
-    p = finite(found.get("p_value"))
-    return 2.0 if p is None else p
-
-
-def _p(p: Any) -> str:
+def _p(p: float | None) -> str:
     """`p = 0.0120`, `p < 0.0001`; empty without a p value."""
-    if not is_number(p):
+    if p is None:
         return ""
     return f"p{say.gap}<{say.gap}0.0001" if p < 0.0001 else f"p{say.gap}={say.gap}{p:.4f}"
 
 
-def _bare(p: Any) -> str:
+def _bare(p: float | None) -> str:
     return _p(p).removeprefix(f"p{say.gap}").removeprefix(f"={say.gap}") or "–"
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if is_number(value) else str(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:g}" if is_number else str(value)

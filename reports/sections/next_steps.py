@@ -1,14 +1,14 @@
 """The section on what to do next: each step with the points, the money and the time that it would bring or take."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ...core import Numbers
 from ...core import unbroken as say
+from ...evaluate.results import Amount, Results, Step
 from ..page import Section
 from ..stored import StoredRun
-from ..words import finite, mapping, named, sentence, typeset, typeset_parts, without_folders
+from ..words import named, sentence, typeset, typeset_parts, without_folders
 
 __all__ = ["StepRow", "brings", "lead", "section", "step_rows", "steps_of"]
 
@@ -59,9 +59,9 @@ def lead(run: StoredRun) -> str:
     return f"{'The only step' if len(steps) == 1 else f'The first of {say.count(len(steps))} steps'} brings {found}."
 
 
-def steps_of(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The steps of a run's verdict; [] for a run without one, or of an earlier version."""
-    return [step for step in mapping(results.get("verdict")).get("steps") or [] if isinstance(step, Mapping)]
+def steps_of(results: Results) -> Sequence[Step]:
+    """The steps of a run's verdict; none for a run without one, or of an earlier version."""
+    return results.verdict.steps if results.verdict else ()
 
 
 def step_rows(run: StoredRun) -> list[StepRow]:
@@ -69,23 +69,23 @@ def step_rows(run: StoredRun) -> list[StepRow]:
     return [_row(step) for step in steps_of(run.results)]
 
 
-def brings(step: Mapping[str, Any], numbers: Numbers = say, *, results: Mapping[str, Any] | None = None) -> str:
+def brings(step: Step, numbers: Numbers = say, *, results: Results | None = None) -> str:
     """What a step brings in words: `+71 points, +2,172 EUR a month`; empty if that is unknown.
 
     With `results`, the words name what the gain of acting on the verdict is compared with.
     """
     parts = [_points(step, numbers)[0], *_money(step, numbers), _chance(step, numbers)]
     found = ", ".join(part for part in parts if part)
-    return f"{found}{_compared_with(step, results or {})}" if found else ""
+    return f"{found}{_compared_with(step, results) if results else ''}" if found else ""
 
 
-def _compared_with(step: Mapping[str, Any], results: Mapping[str, Any]) -> str:
+def _compared_with(step: Step, results: Results) -> str:
     """The tuned model gains over its strongest rival, any other way over the variant in use today."""
-    if step.get("kind") != "act":
+    if step.kind != "act":
         return ""
-    comparison, used = mapping(results.get("comparison")), str(step.get("id")).removeprefix("act:")
-    today = next((row["name"] for row in results.get("rivals") or [] if row.get("today")), None)
-    other = comparison.get("baseline") if used == comparison.get("candidate") else today
+    comparison, used = results.comparison, step.id.removeprefix("act:")
+    today = next((rival.name for rival in results.rivals if rival.today), None)
+    other = comparison.baseline if comparison and used == comparison.candidate else today
     if other is None or other == used:
         return ""
     name = named(other)
@@ -94,54 +94,57 @@ def _compared_with(step: Mapping[str, Any], results: Mapping[str, Any]) -> str:
     return f" compared with {name}"
 
 
-def _row(step: Mapping[str, Any]) -> StepRow:
+def _row(step: Step) -> StepRow:
     points, ends = _points(step, say)
     month, once = _money(step, say)
-    minutes, how = mapping(step.get("minutes")), mapping(step.get("derivation"))
-    people, machine = (_time(minutes.get(whose)) for whose in ("people", "machine"))
-    titles = (("Points", "points"), ("Money", "money"), ("Time", "minutes"))
+    people, machine = (_time(step.minutes.people), _time(step.minutes.machine)) if step.minutes else ("", "")
+    how = step.derivation
     return StepRow(
-        do=typeset_parts(sentence(without_folders(str(step.get("do") or "")))),
+        do=typeset_parts(sentence(without_folders(step.do))),
         points=points or _chance(step, say) or UNKNOWN,
         points_range=ends,
         money=month or (once if not month else "") or UNKNOWN,
         once=once if month else "",
         people=people or (UNKNOWN if not machine else ""),
         machine=f"machine {machine}" if machine else "",
-        how=[(title, typeset(without_folders(str(how[key])))) for title, key in titles if how.get(key)],
+        how=[
+            (title, typeset(without_folders(text)))
+            for title, text in (("Points", how.points), ("Money", how.money), ("Time", how.minutes))
+            if text
+        ],
     )
 
 
-def _points(step: Mapping[str, Any], numbers: Numbers) -> tuple[str, str]:
+def _points(step: Step, numbers: Numbers) -> tuple[str, str]:
     """The points and their range; both empty if they are unknown."""
-    value, low, high = _ends(step.get("points"))
+    value, low, high = _ends(step.points)
     ends = "" if low is None or high is None else numbers.points_range(low, high)
     if value is None:
         return (f"up to {numbers.signed_points(high)}" if high is not None else ""), ""
     text = numbers.signed_points(value)
-    return (f"up to {text}" if step.get("kind") in AT_MOST and value > 0 else text), "" if ends == text else ends
+    return (f"up to {text}" if step.kind in AT_MOST and value > 0 else text), "" if ends == text else ends
 
 
-def _money(step: Mapping[str, Any], numbers: Numbers) -> tuple[str, str]:
+def _money(step: Step, numbers: Numbers) -> tuple[str, str]:
     """The money a month and once; either is empty if it is unknown."""
-    money = mapping(step.get("money"))
-    currency, found = str(money.get("currency") or ""), []
-    for key, when in (("per_month", " a month"), ("once", " once")):
-        value, _, high = _ends(money.get(key))
+    if step.money is None:
+        return "", ""
+    found = []
+    for sum_, when in ((step.money.per_month, " a month"), (step.money.once, " once")):
+        value, _, high = _ends(sum_)
         most = value is None and high is not None
         amount = high if most else value
-        text = "" if amount is None else f"{numbers.signed_money(amount, currency)}{when}"
-        limited = most or (step.get("kind") in AT_MOST and amount is not None and amount > 0)
+        text = "" if amount is None else f"{numbers.signed_money(amount, step.money.currency)}{when}"
+        limited = most or (step.kind in AT_MOST and amount is not None and amount > 0)
         found.append(f"up to {text}" if text and limited else text)
     return found[0], found[1]
 
 
-def _chance(step: Mapping[str, Any], numbers: Numbers) -> str:
-    chance = finite(step.get("chance"))
-    return "" if chance is None else f"{numbers.chance(chance)} to settle it"
+def _chance(step: Step, numbers: Numbers) -> str:
+    return "" if step.chance is None else f"{numbers.chance(step.chance)} to settle it"
 
 
-def _time(minutes: Any) -> str:
+def _time(minutes: Amount | None) -> str:
     """Minutes as a duration; with the range, if there is one."""
     value, low, high = _ends(minutes)
     if value is None:
@@ -150,7 +153,6 @@ def _time(minutes: Any) -> str:
     return f"{say.duration(60 * value)}{span}"
 
 
-def _ends(amount: Any) -> Sequence[float | None]:
+def _ends(amount: Amount | None) -> tuple[float | None, float | None, float | None]:
     """The value and the ends of an amount; all None without one."""
-    found = mapping(amount)
-    return [finite(found.get(key)) for key in ("value", "low", "high")]
+    return (amount.value, amount.low, amount.high) if amount else (None, None, None)

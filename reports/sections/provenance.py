@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ...core import Row, home_of, quote
+from ...core import Row, completed, from_json, home_of, quote
 from ...core import unbroken as say
 from ...curate import table_name
+from ...evaluate.results import Provenance, Results
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
-from ..words import date_words, finite, is_number, mapping, quoted, without_folders
+from ..words import date_words, finite, mapping, quoted, without_folders
 
 __all__ = [
     "commands",
@@ -20,7 +21,6 @@ __all__ = [
     "origin_facts",
     "reuse_warning",
     "section",
-    "software",
     "what_repeats",
     "where",
 ]
@@ -51,15 +51,16 @@ FILES = {
 ALWAYS = ("report.md", "junit.xml")  # written together with this page
 
 
-def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -> Section | None:
-    """The section about how a run was made, from the facts in `origin`."""
-    if not origin:
+def section(run: StoredRun | StoredCuration) -> Section | None:
+    """The section about how a run was made."""
+    origin = _origin(run)
+    if origin is None:
         return None
     shown = {
         "warning": reuse_warning(origin),
-        "verdicts": earlier_verdicts(run) if isinstance(run, StoredRun) else [],
+        "verdicts": earlier_verdicts(run.results) if isinstance(run, StoredRun) else [],
         "facts": origin_facts(origin),
-        "software": software(origin),
+        "software": ", ".join(f"{name}{say.gap}{version}" for name, version in origin.versions.items()),
         "fingerprints": fingerprints(origin),
         "commands": commands(run),
         "where": where(run),
@@ -69,37 +70,43 @@ def section(run: StoredRun | StoredCuration, origin: Mapping[str, Any] | None) -
     return Section("provenance", "Provenance", lead(origin), "provenance", shown)
 
 
-def earlier_verdicts(run: StoredRun) -> list[tuple[str, str, str]]:
+def _origin(run: StoredRun | StoredCuration) -> Provenance | None:
+    """What the results record of how they were made; of a run that was only curated, what its run.json does."""
+    if isinstance(run, StoredRun):
+        return run.results.provenance
+    keys = ("command", "seed", "hardware", "seconds", "versions", "inputs")
+    known = {key: run.facts[key] for key in keys if key in run.facts}
+    return from_json(completed(known, Provenance), Provenance) if known else None
+
+
+def earlier_verdicts(results: Results) -> list[tuple[str, str, str]]:
     """Each earlier verdict of the run: when it was given, its sentence, and the keys that changed after it."""
     return [
         (
-            date_words(found["created"]),
-            quoted(found["sentence"]),
-            ", ".join(str(change["key"]) for change in found["changed"]) or "nothing stated",
+            date_words(found.created),
+            quoted(found.sentence),
+            ", ".join(change.key for change in found.changed) or "nothing stated",
         )
-        for found in run.results.get("verdicts") or []
+        for found in results.verdicts
     ]
 
 
-def lead(origin: Mapping[str, Any] | None) -> str:
+def lead(origin: Provenance) -> str:
     """The version and seed, the time taken, and how often the test set had been used."""
-    origin = origin or {}
-    version, seed = mapping(origin.get("versions")).get("tuneworth"), origin.get("seed")
-    seconds = [value for value in mapping(origin.get("seconds")).values() if is_number(value)]
+    version, used = origin.versions.get("tuneworth"), origin.test_set_used
     made = "Made with Tuneworth" + (f" {version}" if version else "")
-    made += f" and seed {seed}" if seed is not None else ""
-    made += f" in {say.duration(sum(seconds))}" if seconds else ""
-    used = origin.get("test_set_used")
-    if not is_number(used):
+    made += f" and seed {origin.seed}" if origin.seed is not None else ""
+    made += f" in {say.duration(sum(origin.seconds.values()))}" if origin.seconds else ""
+    if used is None:
         return f"{made}."
-    again = f"{made}, on a test set used for the {_nth(int(used))} time"
+    again = f"{made}, on a test set used for the {_nth(used)} time"
     return f"{again}, which makes its result less reliable." if used > MANY_USES else f"{again}."
 
 
-def reuse_warning(origin: Mapping[str, Any] | None) -> str:
+def reuse_warning(origin: Provenance) -> str:
     """A warning if the test set has been used often; otherwise empty."""
-    used = (origin or {}).get("test_set_used")
-    if not is_number(used) or used <= MANY_USES:
+    used = origin.test_set_used
+    if used is None or used <= MANY_USES:
         return ""
     return (
         f"This test set has been used {say.count(used)} times. Changes made after looking at its results fit this test set, "
@@ -107,21 +114,24 @@ def reuse_warning(origin: Mapping[str, Any] | None) -> str:
     )
 
 
-def origin_facts(origin: Mapping[str, Any]) -> list[Row]:
+def origin_facts(origin: Provenance) -> list[Row]:
     """The known facts: seed, uses of the test set, hardware, times, base model."""
-    model, used = mapping(origin.get("model")), finite(origin.get("test_set_used"))
     found = [
-        _fact("seed", "Seed", origin.get("seed")),
-        Row("test_set_used", "Uses of this test set", used, note="counted across the runs in the same folder"),
-    ]
-    for name, value in mapping(origin.get("hardware")).items():
-        label = str(name).replace("_bytes", "").replace("_", " ").capitalize()
-        bytes_ = str(name).endswith("_bytes")
-        found.append(Row(str(name), label, finite(value), "bytes") if bytes_ else _fact(str(name), label, value))
-    for stage, seconds in mapping(origin.get("seconds")).items():
-        found.append(Row(f"seconds.{stage}", f"Time for {stage}", finite(seconds), "seconds"))
-    names = {"name": "Base model", "licence": "Licence", "dtype": "Number format"}
-    found += [_fact(f"model.{key}", label, model.get(key)) for key, label in names.items()]
+        _fact("seed", "Seed", origin.seed),
+        Row("test_set_used", "Uses of this test set", origin.test_set_used, note="counted across the runs in the same folder"),
+    ]  # fmt: skip
+    for name, value in (origin.hardware or {}).items():
+        label = name.replace("_bytes", "").replace("_", " ").capitalize()
+        found.append(Row(name, label, finite(value), "bytes") if name.endswith("_bytes") else _fact(name, label, value))
+    for stage, seconds in (origin.seconds or {}).items():
+        found.append(Row(f"seconds.{stage}", f"Time for {stage}", seconds, "seconds"))
+    model = origin.model
+    if model and not isinstance(model, str):
+        found += [
+            _fact("model.name", "Base model", model.name),
+            _fact("model.licence", "Licence", model.licence),
+            _fact("model.dtype", "Number format", model.dtype),
+        ]
     return [row for row in found if row.value is not None]
 
 
@@ -130,19 +140,11 @@ def _fact(key: str, label: str, value: Any) -> Row:
     return Row(key, label, None if value is None else without_folders(str(value)))
 
 
-def software(origin: Mapping[str, Any]) -> str:
-    """The versions on one line."""
-    versions = mapping(origin.get("versions")).items()
-    return ", ".join(f"{name}{say.gap}{version}" for name, version in versions)
-
-
-def fingerprints(origin: Mapping[str, Any]) -> list[tuple[str, str]]:
+def fingerprints(origin: Provenance) -> list[tuple[str, str]]:
     """(file, SHA-256) of each input and of the base model's weights, without folders."""
-    inputs = [entry for entry in origin.get("inputs") or [] if isinstance(entry, Mapping)]
-    rows = [(without_folders(str(entry.get("path"))), str(entry.get("sha256"))) for entry in inputs]
-    model = mapping(origin.get("model"))
-    if model.get("sha256"):
-        rows.append((f"weights of {without_folders(str(model.get('name')))}", str(model["sha256"])))
+    rows, model = [(without_folders(entry.path), str(entry.sha256)) for entry in origin.inputs or ()], origin.model
+    if model and not isinstance(model, str) and model.sha256:
+        rows.append((f"weights of {without_folders(model.name)}", model.sha256))
     return rows
 
 
@@ -173,13 +175,14 @@ def commands(run: Run) -> list[str]:
 
     File names appear without folders; the hashes identify the files.
     """
-    facts, results = run.facts, _results(run)
-    command = str(facts.get("command") or (results.get("provenance") or {}).get("command") or "")
+    facts, results, origin = run.facts, _results(run), _origin(run)
+    command = str(facts.get("command") or (origin.command if origin else None) or "")
     version = mapping(facts.get("versions")).get("tuneworth")
-    lines = [*_stages(run, facts, results, command)]
+    lines = _stages(run, facts, results, command)
     if not lines:
         return []
-    extra = "[train]" if _sources(results) & set(LOCAL) or results.get("training") else ""
+    trained = results and (_sources(results) & set(LOCAL) or results.training)
+    extra = "[train]" if trained else ""
     source = f"a clone of Tuneworth {version}" if version else "a clone of Tuneworth"
     return [f"pip install {quote('.' + extra)}  # in {source}", *lines]
 
@@ -196,24 +199,23 @@ def where(run: Run) -> str:
     return "In a folder that contains the files above and, if the commands name one, the project:"
 
 
-def _stages(run: Run, facts: Mapping[str, Any], results: Mapping[str, Any], command: str) -> list[str]:
+def _stages(run: Run, facts: Mapping[str, Any], results: Results | None, command: str) -> list[str]:
     seed = f" --seed {facts['seed']}" if isinstance(facts.get("seed"), int) else ""
     project = quote(_file_name(facts.get("project") or "project"))
-    if command.startswith("tuneworth evaluate --pairs"):
+    if results and command.startswith("tuneworth evaluate --pairs"):
         return [_evaluate_files(facts, results, project) + seed]
     if command == "tuneworth curate" and not results:
         return [(_curate_file(run, facts) or f"tuneworth curate {project}") + seed]
     if command == "tuneworth curate":  # the stages were run one by one
-        stages = ("curate", "train", "evaluate") if results.get("training") else ("curate", "evaluate")
+        stages = ("curate", "train", "evaluate") if results and results.training else ("curate", "evaluate")
         return [f"tuneworth {stage} {project}{seed}" for stage in stages]
     return [f"tuneworth run {project}{seed}"] if command in ("tuneworth run", "tuneworth demo") else []
 
 
-def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], project: str) -> str:
+def _evaluate_files(facts: Mapping[str, Any], results: Results, project: str) -> str:
     """The `tuneworth evaluate` command for collected outputs, with every file that it read."""
-    variants = mapping(results.get("variants"))
     # Repaired variants name the file of their origin.
-    files = {name: mapping(how).get("file") for name, how in variants.items() if mapping(how).get("way") != "repair"}
+    files = {name: how.file for name, how in results.variants.items() if how.way != "repair"}
     others = set(map(str, files.values()))
     pairs = _input(facts, "pairs") or next(
         (entry["path"] for entry in facts.get("inputs") or [] if str(entry.get("path")) not in others), "PAIRS"
@@ -229,7 +231,9 @@ def _evaluate_files(facts: Mapping[str, Any], results: Mapping[str, Any], projec
     elif style and style != mapping(mapping(facts["config"]).get("style")).get("path", "style.yaml"):
         words.append(f"--style {quote(_file_name(style))}")
     # Runs of earlier versions recorded no options, but compared what was stated.
-    stated = mapping(facts["judged"] if "judged" in facts else results.get("comparison"))
+    compared = results.comparison
+    sides = {"baseline": compared.baseline, "candidate": compared.candidate} if compared else {}
+    stated: Mapping[str, Any] = mapping(facts["judged"]) if "judged" in facts else sides
     words += [f"--{role} {quote(str(stated[role]))}" for role in ("baseline", "candidate") if stated.get(role)]
     words += [f"--repair {quote(f'{name}={how}')}" for name, how in mapping(stated.get("repair")).items()]
     return " ".join([*words, "--out again"])
@@ -252,8 +256,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
     ):
         return ""
     words = [f"tuneworth curate {quote(_file_name(data['path']))}"]
-    style = mapping(run.summary.get("style")) if isinstance(run, StoredCuration) else {}
-    if style.get("checks"):
+    if isinstance(run, StoredCuration) and run.summary.style and run.summary.style.checks:
         words.append(f"--style {quote(_file_name(_input(facts, 'style') or 'style.yaml'))}")
     for key, option in _OPTIONS.items():
         value = data.get(key, rules.get(key))
@@ -261,7 +264,7 @@ def _curate_file(run: Run, facts: Mapping[str, Any]) -> str:
         words += [f"{option} {quote(str(item).lower() if isinstance(item, bool) else str(item))}" for item in values]
     if rules["mask"]:
         words.append("--mask")
-    if isinstance(run, StoredCuration) and any("splits.jsonl" in note for note in run.summary.get("split_notes") or []):
+    if isinstance(run, StoredCuration) and any("splits.jsonl" in note for note in run.summary.split_notes):
         words.append("--splits splits.jsonl")  # the run's own: rows kept the splits of an earlier curation
     return " ".join([*words, "--out again"])
 
@@ -270,17 +273,17 @@ def what_repeats(run: Run) -> list[str]:
     """What a repeated run reproduces exactly and what may differ."""
     results = _results(run)
     same = "The same files, version and seed give the same rows, splits and certificate, regardless of row order."
-    if not results:
+    if results is None:
         return [f"{same} Only times vary."]
     scores = (
         "The same outputs give exactly the same scores, ranges, money and verdict. All outputs are in "
         "evaluate/outputs.jsonl."
     )
     sources = _sources(results)
-    lines = [same] if results.get("data") else []
+    lines = [same] if results.data else []
     if sources & set(LOCAL):
-        threads = mapping(results.get("training")).get("threads")
-        at = f" with {threads} threads" if isinstance(threads, int) else ""
+        threads = results.training.threads if results.training else None
+        at = f" with {threads} threads" if threads is not None else ""
         lines.append(
             f"Training and generation are bit-for-bit reproducible on the same processor{at}. Another processor or a GPU "
             "rounds differently, so individual outputs, and therefore the shares, may differ slightly."
@@ -290,12 +293,12 @@ def what_repeats(run: Run) -> list[str]:
     return [*lines, scores, "Times and memory use vary between runs."]
 
 
-def _sources(results: Mapping[str, Any]) -> set[str]:
-    return {str(mapping(how).get("source")) for how in mapping(results.get("variants")).values()}
+def _sources(results: Results) -> set[str]:
+    return {how.source for how in results.variants.values()}
 
 
-def _results(run: Run) -> Mapping[str, Any]:
-    return run.results if isinstance(run, StoredRun) else {}
+def _results(run: Run) -> Results | None:
+    return run.results if isinstance(run, StoredRun) else None
 
 
 def _file_name(path: Any) -> str:

@@ -1,6 +1,6 @@
 """The charts of the quality section: shares with ranges, the paired difference, the same requests with both variants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,12 +8,12 @@ from markupsafe import Markup
 
 from ...core import UNKNOWN
 from ...core import unbroken as say
+from ...evaluate.results import Difference, Quality, Reference
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
-from ..stored import StoredRun
+from ..stored import MOST_VARIANTS, StoredRun
 from ..words import NOT_CHECKED, unchecked
-from .order import MOST_VARIANTS, shown_order
 from .rules import PERCENT
 
 __all__ = ["PARTS", "difference_figure", "pairs_figure", "parts_figure", "role_of", "shares_figure"]
@@ -72,15 +72,17 @@ class _ShareLine:
 
 
 def _share_lines(run: StoredRun, key: str) -> list[_ShareLine]:
-    scored = [(run.label(name), run.results["quality"][name], role_of(run, name)) for name in shown_order(run)]
-    reference = run.results.get("reference") or {}
-    if reference.get(key):
-        scored.append(("human answers", reference, "reference"))
+    scored: list[tuple[str, Quality | Reference, str]] = [
+        (run.label(name), run.results.quality[name], role_of(run, name)) for name in run.ordered
+    ]
+    if run.results.reference:
+        scored.append(("human answers", run.results.reference, "reference"))
     lines = []
     for name, found, role in scored:
-        share, low, high = ((found.get(key) or {}).get(end) for end in ("share", "low", "high"))
+        parts = {"acceptable": found.acceptable, "consistent": found.consistent, "faithful": found.faithful}
+        share, low, high = parts[key].share, parts[key].low, parts[key].high
         marks = (Mark(share, low, high, role),) if share is not None else ()
-        if unchecked(found, key):
+        if unchecked(parts[key], found.acceptable):
             lines.append(_ShareLine(name, role, marks, NOT_CHECKED, NOT_CHECKED, ""))
             continue
         span = say.percent_range(low, high) if low is not None else UNKNOWN
@@ -101,36 +103,35 @@ def _share_chart(
 
 def difference_figure(run: StoredRun) -> Markup:
     """The candidate's paired difference to each rival with its range, the strongest rival first; empty without one."""
-    comparison = run.results.get("comparison") or {}
-    if (comparison.get("difference") or {}).get("value") is None:
+    comparison = run.results.comparison
+    if comparison is None or run.gap is None:
         return Markup("")
-    differences = {comparison["baseline"]: comparison["difference"]}
-    differences |= {row["name"]: row.get("difference") or {} for row in run.rivals}
-    known = {name: found for name, found in differences.items() if found.get("value") is not None}
-    names = sorted(known, key=lambda name: (name != comparison["baseline"], known[name]["value"]))
-    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison['candidate'])} minus"
+    differences = {comparison.baseline: comparison.difference}
+    differences |= {rival.name: rival.difference for rival in run.rivals if rival.difference}
+    known = {name: (found.value, found) for name, found in differences.items() if found.value is not None}
+    names = sorted(known, key=lambda name: (name != comparison.baseline, known[name][0]))
+    rows, table, ends, minus = [], [], [-0.1, 0.1], f"{run.label(comparison.candidate)} minus"
     for rival in names:
-        value, low, high = (known[rival].get(key) for key in ("value", "low", "high"))
-        strongest, name = rival == comparison["baseline"], f"{minus} {run.label(rival)}"
-        ends += [value, low or 0, high or 0]
+        value, found = known[rival]
+        strongest, name = rival == comparison.baseline, f"{minus} {run.label(rival)}"
+        decimals = run.gap_decimals(run.acceptable(rival))
+        ends += [value, found.low or 0, found.high or 0]
         rows.append(
             Row(
                 name if len(known) == 1 else run.label(rival),
-                (Mark(value, low, high, "candidate" if strongest else "other"),),
-                _points_with_range(value, low, high, run.gap_decimals(run.acceptable(rival))),
+                (Mark(value, found.low, found.high, "candidate" if strongest else "other"),),
+                _points_with_range(value, found.low, found.high, decimals),
                 heading=f"{minus} …" if len(known) > 1 and strongest else "",
                 note="the strongest" if len(known) > 1 and strongest else "",
             )
         )
-        table.append(
-            (name, say.signed_points(value, run.gap_decimals(run.acceptable(rival))), say.points_range(low, high))
-        )
+        table.append((name, say.signed_points(value, decimals), say.points_range(found.low, found.high)))
     figure = Figure(
         "Difference in acceptable outputs, in percentage points",
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
         ("Difference", "Measured", "Range"),
         tuple(table),
-        _difference_note(comparison["difference"], table[0][0] if len(table) > 1 else ""),
+        _difference_note(comparison.difference, table[0][0] if len(table) > 1 else ""),
         id="difference",
         how=("comparison", "How the variants are compared on the same requests"),
     )
@@ -138,9 +139,9 @@ def difference_figure(run: StoredRun) -> Markup:
     return render_figure(figure, rows_chart(rows, axis))
 
 
-def _difference_note(found: Mapping[str, Any], name: str) -> str:
+def _difference_note(found: Difference, name: str) -> str:
     """What the range means; `name` identifies it if there are several."""
-    low, high = found.get("low"), found.get("high")
+    low, high = found.low, found.high
     if low is None or high is None:
         return "There are too few requests to give a range."
     whose = f"The range of {name}" if name else "The range"
@@ -152,23 +153,22 @@ def _difference_note(found: Mapping[str, Any], name: str) -> str:
 
 def pairs_figure(run: StoredRun) -> Markup:
     """On how many requests both variants, only one or neither gave an acceptable output."""
-    comparison = run.results.get("comparison") or {}
-    keys = ("both", "only_candidate", "only_baseline", "neither")
-    if any(comparison.get(key) is None for key in keys):
+    comparison = run.results.comparison
+    if comparison is None:
         return Markup("")
-    candidate, baseline = comparison["candidate"], comparison["baseline"]
-    names = ("Both acceptable", f"Only {run.label(candidate)}", f"Only {run.label(baseline)}", "Neither")
-    if any((run.results["quality"].get(name) or {}).get("samples", 1) > 1 for name in (candidate, baseline)):
+    candidate, baseline = run.label(comparison.candidate), run.label(comparison.baseline)
+    names = ("Both acceptable", f"Only {candidate}", f"Only {baseline}", "Neither")
+    if any(run.results.quality[name].samples > 1 for name in run.compared):
         # With several outputs, a request counts for the variant with the larger share of acceptable ones.
         names = (
             "Equal, mostly acceptable",
-            f"{run.label(candidate)} acceptable more often",
-            f"{run.label(baseline)} acceptable more often",
+            f"{candidate} acceptable more often",
+            f"{baseline} acceptable more often",
             "Equal, rarely acceptable",
         )
     roles = ("both", "candidate", "baseline", "neither")
-    counts = [comparison[key] for key in keys]
-    total = sum(counts)
+    counts = [comparison.both, comparison.only_candidate, comparison.only_baseline, comparison.neither]
+    total = comparison.total
     rows = [
         Row(name, (Bar(0, found, role),), f"{say.count(found)} of {say.count(total)}")
         for name, found, role in zip(names, counts, roles, strict=True)
@@ -188,7 +188,7 @@ def _key(run: StoredRun) -> Markup:
         return Markup("")
     names = [(run.label(str(run.candidate)), "candidate"), (run.label(run.baseline), "baseline")]
     names += [("others", "other")] if len(run.variants) > 2 else []
-    names += [("human answers", "reference")] if run.results.get("reference") else []
+    names += [("human answers", "reference")] if run.results.reference else []
     return Markup('<div class="keys">{}</div>').format(
         Markup("").join(
             Markup('<span class="key">{}<span>{}</span></span>').format(role_shape(role), name) for name, role in names

@@ -1,18 +1,17 @@
 """The risks section: each finding and its limit; names and explanations are in the template."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
 from ...core import unbroken as say
 from ...evaluate import RISK_ADVICE, listed
+from ...evaluate.results import Risk
 from ..charts.axes import Axis
 from ..charts.rows import Mark, mini_rows
 from ..page import Section
 from ..stored import StoredRun
-from ..words import finite, sentence, typeset_parts, without_folders
+from ..words import sentence, typeset_parts, without_folders
 
 __all__ = ["RiskRow", "lead", "risk_number", "risk_rows", "section"]
 
@@ -35,9 +34,7 @@ STATUS = {
     "ok": ("within its limit", "go"),
     "warn": ("near its limit", "open"),
     "over": ("over its limit", "fix"),
-    "fired": ("over its limit", "fix"),
     "not checked": ("not checked", "none"),
-    "not measured": ("not checked", "none"),
 }
 CONCERN = "a concern"  # what is stated for the future is never over a limit, however far it is beyond
 ORDER = {"fix": 0, "open": 1, "go": 2, "none": 3}
@@ -64,7 +61,7 @@ class RiskRow:
 
 def section(run: StoredRun) -> Section | None:
     """The section of a run whose risks were assessed."""
-    if not run.results.get("risks"):
+    if not run.results.risks:
         return None
     rows = risk_rows(run)
     checked, unchecked = ([row for row in rows if (row.tone == "none") is none] for none in (False, True))
@@ -82,10 +79,10 @@ def section(run: StoredRun) -> Section | None:
 
 def lead(run: StoredRun) -> str:
     """How many risks are over or near their limits, how many are a concern, how many were not checked."""
-    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
-    tones = [STATUS.get(str(risk.get("status")), ("", "none"))[1] for risk in found]
+    found = run.results.risks
+    tones = [STATUS[risk.status][1] for risk in found]
     over, open_, unchecked = (tones.count(tone) for tone in ("fix", "open", "none"))
-    near = sum(risk.get("measured") is not False for risk, tone in zip(found, tones, strict=True) if tone == "open")
+    near = sum(risk.measured for risk, tone in zip(found, tones, strict=True) if tone == "open")
     if unchecked == len(found):
         return (
             f"Not one of the {_word(unchecked)} risks was checked."
@@ -114,56 +111,49 @@ def _its(n: int) -> str:
 
 def risk_rows(run: StoredRun) -> list[RiskRow]:
     """The risks: first those over their limit, last those that were not checked."""
-    found = [risk for risk in run.results.get("risks") or [] if isinstance(risk, Mapping)]
-    return sorted((_row(risk) for risk in found), key=lambda row: ORDER[row.tone])
+    return sorted(map(_row, run.results.risks), key=lambda row: ORDER[row.tone])
 
 
-def _row(risk: Mapping[str, Any]) -> RiskRow:
-    name, unit = str(risk.get("id")), risk.get("unit")
-    status, tone = STATUS.get(str(risk.get("status")), (str(risk.get("status")), "none"))
-    checked, limit = tone != "none", risk.get("limit")
-    stated = checked and risk.get("measured") is False
-    limited = LIMITS.get(name) or f"{SIDES.get(name, '')} {risk_number(name, limit, unit)}"
+def _row(risk: Risk) -> RiskRow:
+    status, tone = STATUS[risk.status]
+    checked = tone != "none"
+    stated = checked and not risk.measured
+    limited = LIMITS.get(risk.id) or f"{SIDES.get(risk.id, '')} {risk_number(risk, risk.limit)}"
+    evidence = risk.evidence or ""
+    if risk.to_check and not checked:  # how to check the risk is shown separately
+        evidence = evidence.removesuffix(f"; to check it, {risk.to_check}")
     return RiskRow(
-        id=name,
+        id=risk.id,
         status=f"{CONCERN if tone == 'open' else status}, by stated numbers" if stated else status,
         tone=tone,
-        value=f"{risk_number(name, risk.get('value'), unit)}{_range(risk)}" if checked else "–",
-        limit=limited.strip() if checked and limit is not None else "–",
-        evidence=_evidence(risk, checked=checked),
-        to_check=typeset_parts(_sentence(f"To check it, {risk['to_check']}")) if risk.get("to_check") else [],
-        advice=typeset_parts(_sentence(RISK_ADVICE.get(name, ""))),
+        value=f"{risk_number(risk, risk.value)}{_range(risk)}" if checked else "–",
+        limit=limited.strip() if checked and risk.limit is not None else "–",
+        evidence=_sentence(evidence),
+        to_check=typeset_parts(_sentence(f"To check it, {risk.to_check}")) if risk.to_check else [],
+        advice=typeset_parts(_sentence(RISK_ADVICE.get(risk.id, ""))),
         picture=_picture(risk) if checked else Markup(""),
     )
 
 
-def _range(risk: Mapping[str, Any]) -> str:
-    low, high = finite(risk.get("low")), finite(risk.get("high"))
-    if risk.get("id") not in DIFFERENCES or low is None:
+def _range(risk: Risk) -> str:
+    if risk.id not in DIFFERENCES or risk.low is None:
         return ""
-    return f" (at least {say.signed_points(low)})" if high is None else f" ({say.points_range(low, high)})"
-
-
-def _evidence(risk: Mapping[str, Any], *, checked: bool) -> str:
-    """The finding as a sentence, without how to check the risk, which is shown separately."""
-    text, to_check = _words(risk.get("evidence")), risk.get("to_check")
-    if to_check and not checked:
-        text = text.removesuffix(f"; to check it, {to_check}")
-    return _sentence(text)
+    if risk.high is None:
+        return f" (at least {say.signed_points(risk.low)})"
+    return f" ({say.points_range(risk.low, risk.high)})"
 
 
 def _sentence(text: str) -> str:
     return sentence(without_folders(text.strip()))
 
 
-def risk_number(risk: str, value: Any, unit: Any) -> str:
-    """The number with its unit in words; a dash without a number."""
+def risk_number(risk: Risk, value: float | None) -> str:
+    """The value or the limit of a risk with its unit in words; a dash without a number."""
+    unit = risk.unit
     if value is None:
         return "–"
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return str(value)
-    if unit == "share" and risk in DIFFERENCES:
-        return say.signed_points(value) if risk in LIMITS else say.points(value)
+    if unit == "share" and risk.id in DIFFERENCES:
+        return say.signed_points(value) if risk.id in LIMITS else say.points(value)
     if unit == "share":
         return say.percent(value)
     if unit == "share of the best loss":
@@ -173,20 +163,12 @@ def risk_number(risk: str, value: Any, unit: Any) -> str:
     if unit == "days":
         return say.count(round(value), "day")
     text = say.count(value)
-    return f"{text}{say.gap}{str(unit).replace(' ', say.gap)}" if unit else text
+    return f"{text}{say.gap}{unit.replace(' ', say.gap)}" if unit else text
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "; ".join(f"{str(key).replace('_', ' ')}: {say.stated(found)}" for key, found in value.items())
-    if isinstance(value, list):
-        return "; ".join(map(str, value))
-    return "" if value is None else str(value)
-
-
-def _picture(risk: Mapping[str, Any]) -> Markup:
+def _picture(risk: Risk) -> Markup:
     """The value with its range, and the limit as a dashed line; empty without a value or limit."""
-    value, limit, low, high = (finite(risk.get(key)) for key in ("value", "limit", "low", "high"))
+    value, limit, low, high = risk.value, risk.limit, risk.low, risk.high
     if value is None or limit is None:
         return Markup("")
     if low is None or high is None:

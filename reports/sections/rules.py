@@ -1,13 +1,14 @@
 """Results by rule, with their change and its significance; and what variants did instead of answering."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from ...core import as_json
 from ...core import unbroken as say
 from ...evaluate import cause_words, tells
+from ...evaluate.results import CheckScore
 from ..charts.axes import Axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import dumbbell
@@ -53,23 +54,21 @@ class CheckRow:
 
 def check_rows(run: StoredRun) -> list[CheckRow]:
     """One row per check, the largest change between baseline and candidate first."""
-    quality = run.results.get("quality") or {}
-    rules = (run.results.get("style") or {}).get("checks") or {}
-    ids = dict.fromkeys([*rules, *(check for name in run.variants for check in quality[name].get("checks") or {})])
+    quality, rules = run.results.quality, run.results.style.checks if run.results.style else {}
+    ids = dict.fromkeys([*rules, *(check for scored in quality.values() for check in scored.checks)])
     rows = []
     for check in ids:
-        found = {name: (quality[name].get("checks") or {}).get(check) or {} for name in run.variants}
-        shares = {name: _broken_share(quality[name], found[name]) for name in run.variants}
-        before = shares.get(run.baseline) if run.baseline else None
-        after = shares.get(run.candidate) if run.candidate else None
+        found = {name: scored.checks.get(check) for name, scored in quality.items()}
+        shares = {name: one.fail / one.n if one and one.n else None for name, one in found.items()}
+        before, after = shares.get(run.baseline or ""), shares.get(run.candidate or "")
         move = after - before if before is not None and after is not None else None
-        about = rules.get(check) or next((line for line in found.values() if line), {})
+        about = rules.get(check) or next((one for one in found.values() if one), None)
         row = CheckRow(
             id=check,
-            sentence=str(about.get("sentence") or check),
-            level=str(about.get("level") or ""),
-            about=str(about.get("about") or ""),
-            broken=tuple(_broken_text(quality[name], found[name]) for name in run.variants),
+            sentence=rules[check].sentence if check in rules else check,
+            level=about.level if about else "",
+            about=about.about if about else "",
+            broken=tuple(map(_broken_text, found.values())),
             change=say.change(before, after)[2] if move is not None else "–",
             before=before,
             after=after,
@@ -84,7 +83,7 @@ def shown_variants(run: StoredRun) -> tuple[list[int], list[int]]:
     places = list(range(len(run.variants)))
     if len(places) <= MOST_COLUMNS:
         return places, []
-    compared = [run.variants.index(name) for name in (run.baseline, run.candidate) if name in run.variants]
+    compared = [run.variants.index(name) for name in run.compared]
     return compared, [place for place in places if place not in compared]
 
 
@@ -126,8 +125,11 @@ def most_broken(rows: Sequence[CheckRow]) -> CheckRow | None:
 
 def _moved(run: StoredRun, check: str) -> bool | None:
     """Whether a check's change is statistically significant; must rules are Holm-corrected, others uncorrected."""
-    found = (((run.results.get("comparison") or {}).get("checks")) or {}).get(check) or {}
-    p = found.get("p_holm") if found.get("p_holm") is not None else found.get("p_value")
+    comparison = run.results.comparison
+    found = comparison.checks.get(check) if comparison else None
+    if found is None:
+        return None
+    p = found.p_value if found.p_holm is None else found.p_holm
     return p <= CHANCE if p is not None else None
 
 
@@ -135,21 +137,8 @@ def _clear(before: float, after: float, moved: bool | None) -> bool:
     return abs(after - before) >= CLEAR if moved is None else moved
 
 
-def _applies(scored: Mapping[str, Any], found: Mapping[str, Any]) -> int:
-    if found.get("n") is not None:
-        return found["n"]
-    return (scored.get("n") or 0) - (found.get("not_applicable") or 0) - (found.get("unscored") or 0)
-
-
-def _broken_share(scored: Mapping[str, Any], found: Mapping[str, Any]) -> float | None:
-    applies = _applies(scored, found)
-    return found["fail"] / applies if found.get("fail") is not None and applies > 0 else None
-
-
-def _broken_text(scored: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    if found.get("fail") is None:
-        return "–"
-    return f"{say.count(found['fail'])} of {say.count(_applies(scored, found))}"
+def _broken_text(found: CheckScore | None) -> str:
+    return f"{say.count(found.fail)} of {say.count(found.n)}" if found else "–"
 
 
 def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] | None = None) -> list[tuple[str, str]]:
@@ -162,10 +151,10 @@ def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] 
     for name in run.variants:
         if run.way(name) == "repair" or (names is not None and name not in names):
             continue
-        scored = run.results["quality"][name]
-        entries = [entry for entry in scored.get("causes") or [] if not telling or tells(entry)]
+        scored = run.results.quality[name]
+        entries = [entry for entry in as_json(scored.causes) if not telling or tells(entry)]
         clauses = [quoted(cause_words(entry)) for entry in entries]
-        if unscored := scored.get("unscored"):
-            clauses.append(f"{say.count(unscored, 'request')} excluded because they could not be scored")
+        if scored.unscored:
+            clauses.append(f"{say.count(scored.unscored, 'request')} excluded because they could not be scored")
         rows += [(run.label(name), "; ".join(clauses))] if clauses else []
     return rows

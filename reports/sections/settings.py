@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import unbroken as say
+from ...evaluate.results import Results
 from ..words import is_number, mapping
 
 __all__ = ["DEFAULTS", "Setting", "settings_of"]
@@ -42,32 +43,25 @@ class Setting:
     decides: str
 
 
-def settings_of(results: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Setting]:
+def settings_of(results: Results, facts: Mapping[str, Any]) -> list[Setting]:
     """The settings that this run's results depend on; unknown values are omitted."""
     config = mapping(facts.get("config"))
-    found = [
+    return [
         *_data(results, config),
         *_training(results, config),
         *_evaluation(results, config, known=bool(facts)),
-        _seed(facts),
-        _used(mapping(results.get("provenance"))),
+        *_seed(facts),
+        *_used(results),
     ]
-    return [setting for setting in found if setting is not None]
 
 
-def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
-    data = mapping(results.get("data"))
-    if not data:
+def _data(results: Results, config: Mapping[str, Any]) -> list[Setting]:
+    if results.data is None:
         return []
-    threshold = mapping(data.get("near_duplicate")).get("threshold")
-    conflicts = _value(config, "curate", "conflicts")
-    keep = _value(config, "curate", "keep")
+    threshold = f"{results.data.near_duplicate.threshold:g}"
+    conflicts, keep = _value(config, "curate", "conflicts"), _value(config, "curate", "keep")
     words = {
-        "near_duplicate": (
-            "Similarity threshold",
-            f"{threshold:g}" if is_number(threshold) else None,
-            "which rows count as duplicates",
-        ),
+        "near_duplicate": ("Similarity threshold", threshold, "which rows count as duplicates"),
         "keep": ("Copy kept", keep, "which of several duplicates is used"),
         "conflicts": ("Conflicting rows", conflicts, "whether they need a manual decision"),
     }
@@ -78,68 +72,58 @@ def _data(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting
     ]
 
 
-def _training(results: Mapping[str, Any], config: Mapping[str, Any]) -> list[Setting | None]:
-    training = mapping(results.get("training"))
-    settings = mapping(training.get("settings"))
-    ruled = training.get("by_rule")
-    found: list[Setting | None] = []
-    for key, (words, decides) in _TRAINING.items():
-        value = settings.get(key)
-        if not is_number(value):
+def _training(results: Results, config: Mapping[str, Any]) -> list[Setting]:
+    training, found = results.training, []
+    for key, (words, decides) in _TRAINING.items() if training else ():
+        value = training.settings.get(key) if training else None
+        if training is None or not is_number(value):
             continue
         # A provider's hyperparameters are in the summary only if [train.hosted] states them.
-        stated = "stated" if training.get("hosted") else _source(config, "train", key)
-        source = "by rule" if isinstance(ruled, list) and key in ruled else stated
+        stated = "stated" if training.hosted else _source(config, "train", key)
+        source = "by rule" if key in (training.by_rule or ()) else stated
         found.append(Setting(f"train.{key}", words, say.stated(value), source, decides))
     return found
 
 
-def _evaluation(results: Mapping[str, Any], config: Mapping[str, Any], *, known: bool) -> list[Setting | None]:
-    variants = {name: mapping(how) for name, how in mapping(results.get("variants")).items()}
-    found: list[Setting | None] = []
-    if known and results.get("verdict"):
-        margin = _value(config, "evaluate", "margin")
-        if is_number(margin):
-            decides = "how much worse still counts as no worse"
-            found.append(
-                Setting(
-                    "evaluate.margin", "Margin", _bare_points(margin), _source(config, "evaluate", "margin"), decides
-                )
-            )
+def _evaluation(results: Results, config: Mapping[str, Any], *, known: bool) -> list[Setting]:
+    variants, found = results.variants, list[Setting]()
+    margin = _value(config, "evaluate", "margin")
+    if known and results.verdict and is_number(margin):
+        decides = "how much worse still counts as no worse"
+        source = _source(config, "evaluate", "margin")
+        found.append(Setting("evaluate.margin", "Margin", say.points(margin), source, decides))
     for key, (words, decides) in _OUTPUTS.items():
-        values = {name: mapping(how.get("settings")).get(key) for name, how in variants.items()}
+        values = {name: (how.settings or {}).get(key) for name, how in variants.items()}
         text = _by_variant({name: _plain(value) for name, value in values.items() if value is not None})
         if text:
             found.append(Setting(f"evaluate.{key}", words, text, _source(config, "evaluate", key), decides))
-    shots = {name: how.get("few_shot") for name, how in variants.items() if how.get("source") != "outputs"}
+    shots = {name: how.few_shot for name, how in variants.items() if how.source != "outputs"}
     if any(shots.values()):
         text = _by_variant({name: str(n) for name, n in shots.items() if n})
         stated = any("few_shot" in mapping(mapping(config.get("evaluate")).get(name)) for name in shots)
         source = "stated" if stated else "default"
         found.append(Setting("evaluate.few_shot", "Examples in the prompt", text, source, "strength of the prompt"))
-    tested = mapping(mapping(results.get("data")).get("tested"))
-    if is_number(tested.get("pairs")) and is_number(tested.get("of")):
-        value = f"{say.count(tested['pairs'])} of {say.count(tested['of'])}"
+    if results.data and results.data.tested:
+        value = f"{say.count(results.data.tested.pairs)} of {say.count(results.data.tested.of)}"
         source = _source(config, "evaluate", "max_pairs")
         found.append(Setting("evaluate.max_pairs", "Test requests used", value, source, "width of the ranges"))
     return found
 
 
-def _seed(facts: Mapping[str, Any]) -> Setting | None:
+def _seed(facts: Mapping[str, Any]) -> list[Setting]:
     if not is_number(facts.get("seed")):
-        return None
+        return []
     source = "stated" if facts.get("seed_stated") else "default"
-    return Setting("seed", "Seed", str(facts["seed"]), source, "all random choices")
+    return [Setting("seed", "Seed", str(facts["seed"]), source, "all random choices")]
 
 
-def _used(origin: Mapping[str, Any]) -> Setting | None:
-    used = origin.get("test_set_used")
-    if not is_number(used):
-        return None
+def _used(results: Results) -> list[Setting]:
+    used = results.provenance.test_set_used if results.provenance else None
+    if used is None:
+        return []
     times = "once" if used == 1 else f"{say.count(used)} times"
-    return Setting(
-        "test_set_used", "Test set used", times, "measured", "repeated use makes results look better than they are"
-    )
+    decides = "repeated use makes results look better than they are"
+    return [Setting("test_set_used", "Test set used", times, "measured", decides)]
 
 
 def _value(config: Mapping[str, Any], table: str, key: str) -> Any:
@@ -161,7 +145,3 @@ def _by_variant(values: Mapping[str, str]) -> str:
 
 def _plain(value: Any) -> str:
     return "as long as the longest training outputs" if value == "auto" else say.stated(value)
-
-
-def _bare_points(share: float) -> str:
-    return say.points(share)

@@ -1,12 +1,13 @@
 """The section on tokens and time per request, with the fixed part of the prompt counted separately."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from markupsafe import Markup
 
 from ...core import UNKNOWN
 from ...core import unbroken as say
+from ...evaluate.results import Tokens
 from ..charts.axes import linear_axis
 from ..charts.figure import Figure, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
@@ -29,7 +30,7 @@ PARTS = {
 
 def section(run: StoredRun) -> Section | None:
     """The section of a run whose tokens or times were counted."""
-    if not (run.results.get("tokens") or run.results.get("seconds")):
+    if not (run.results.tokens or run.results.seconds):
         return None
     shown = {"tokens": tokens_figure(run), "time": time_figure(run)}
     return Section("tokens", "Tokens and time", lead(run), "usage", shown)
@@ -45,7 +46,7 @@ def lead(run: StoredRun) -> str:
 
 def tokens_figure(run: StoredRun) -> Markup:
     """Mean tokens per request of each variant, split into cached, fixed, request and answer."""
-    tokens = _of_callers(run, run.results.get("tokens") or {})
+    tokens = _of_callers(run, run.results.tokens)
     parts = {name: _parts(found) for name, found in tokens.items()}
     totals = {name: sum(found.values()) for name, found in parts.items()}
     if not any(totals.values()):
@@ -69,13 +70,11 @@ def tokens_figure(run: StoredRun) -> Markup:
 
 def time_figure(run: StoredRun) -> Markup:
     """Seconds per answer: the median, a band up to the time that one answer in twenty exceeds, and answers per second."""
-    timed = _of_callers(run, run.results.get("seconds") or {})
-    timed = {name: found for name, found in timed.items() if found.get("p50") is not None}
-    if not timed:
-        return Markup("")
     rows, table, ends = [], [], []
-    for name, found in timed.items():
-        middle, slow, rate = found["p50"], found.get("p95"), found.get("per_second")
+    for name, found in _of_callers(run, run.results.seconds).items():
+        middle, slow, rate = found.p50, found.p95, found.per_second
+        if middle is None:
+            continue
         ends += [middle, slow or 0]
         mark = Mark(middle, middle if slow is not None else None, slow, _role(run, name))
         rows.append(
@@ -84,6 +83,8 @@ def time_figure(run: StoredRun) -> Markup:
         table.append(
             (variant_label(name), say.duration(middle), say.duration(slow), UNKNOWN if rate is None else _rate(rate))
         )
+    if not rows:
+        return Markup("")
     text = "; ".join(f"{row[0]}: {row[1]}, one in twenty over {row[2]}" for row in table)
     note = (
         "The mark is the median: half of the answers took less. The band ends at the time that one in twenty exceeds."
@@ -93,14 +94,15 @@ def time_figure(run: StoredRun) -> Markup:
     return render_figure(figure, rows_chart(rows, linear_axis(ends, lambda v: f"{say.stated(v)}{say.gap}s")))
 
 
-def _of_callers(run: StoredRun, found: Mapping[str, Any]) -> dict[str, Any]:
+Found = TypeVar("Found")
+
+
+def _of_callers(run: StoredRun, found: Mapping[str, Found]) -> dict[str, Found]:
     """The variants that call a model: repairing outputs takes neither tokens nor time, and a template neither."""
     return {
         name: part
         for name, part in found.items()
-        if part
-        and run.way(name) != "template"
-        and not (run.way(name) == "repair" and set(run.origins(name)) & set(found))
+        if run.way(name) != "template" and not (run.way(name) == "repair" and set(run.origins(name)) & set(found))
     }
 
 
@@ -114,38 +116,34 @@ def _role(run: StoredRun, name: str) -> str:
 
 
 def _tokens_words(run: StoredRun) -> str:
-    tokens = run.results.get("tokens") or {}
-    ours, theirs = (tokens.get(name or "") or {} for name in (run.candidate, run.baseline))
-    sent, answered = _sent(ours), ours.get("output")
-    if sent is None:
+    ours, theirs = (run.results.tokens.get(name or "") for name in (run.candidate, run.baseline))
+    if ours is None or (sent := _sent(ours)) is None:
         return ""
     words = f"A request of {named(run.candidate)} takes {_tokens(sent)} in"
-    if answered is not None:
-        words += f" and {say.count(round(answered))} out"
-    before = _sent(theirs)
-    if before is None or not _baseline_calls(run):
+    if ours.output is not None:
+        words += f" and {say.count(round(ours.output))} out"
+    if theirs is None or (before := _sent(theirs)) is None or not _baseline_calls(run):
         return words
     fewer = round(before) - round(sent)
     if not fewer:
         return f"{words}, as many in as {named(run.baseline)}"
     compared = f"{words}, {say.count(abs(fewer))} {'fewer' if fewer > 0 else 'more'} in than {named(run.baseline)}"
-    if ours.get("fixed") is None or theirs.get("fixed") is None:
+    if ours.fixed is None or theirs.fixed is None:
         return compared
-    saved = theirs["fixed"] - ours["fixed"]
     # The fixed prompt is named as the cause only if it accounts for most of the difference.
-    return f"{compared}, because its fixed prompt is shorter" if fewer > 0 and saved >= 0.8 * fewer else compared
+    most = fewer > 0 and theirs.fixed - ours.fixed >= 0.8 * fewer
+    return f"{compared}, because its fixed prompt is shorter" if most else compared
 
 
 def _time_words(run: StoredRun) -> str:
-    seconds = run.results.get("seconds") or {}
-    ours, theirs = ((seconds.get(name or "") or {}).get("p50") for name in (run.candidate, run.baseline))
-    if ours is None:
+    ours, theirs = (run.results.seconds.get(name or "") for name in (run.candidate, run.baseline))
+    if ours is None or ours.p50 is None:
         return ""
     whose = "half of its answers" if _tokens_words(run) else f"Half of the answers of {named(run.candidate)}"
-    words = f"{whose} took less than {say.duration(ours)}"
-    if theirs is None or not _baseline_calls(run):
+    words = f"{whose} took less than {say.duration(ours.p50)}"
+    if theirs is None or theirs.p50 is None or not _baseline_calls(run):
         return words
-    return f"{words}, compared with {say.duration(theirs)} for {named(run.baseline)}"
+    return f"{words}, compared with {say.duration(theirs.p50)} for {named(run.baseline)}"
 
 
 def _baseline_calls(run: StoredRun) -> bool:
@@ -153,39 +151,40 @@ def _baseline_calls(run: StoredRun) -> bool:
     return run.baseline is not None and run.way(run.baseline) != "template"
 
 
-def _sent(found: Mapping[str, Any]) -> float | None:
+def _sent(found: Tokens) -> float | None:
     """Input tokens; None if the request was not counted."""
-    return None if found.get("input") is None else (found.get("fixed") or 0) + found["input"]
+    return None if found.input is None else (found.fixed or 0) + found.input
 
 
-def _parts(found: Mapping[str, Any]) -> dict[str, float]:
+def _parts(found: Tokens) -> dict[str, float]:
     """Tokens by the keys of PARTS; cached tokens come off the start of the prompt, where providers cache."""
-    fixed, sent = found.get("fixed"), found.get("input") or 0
-    cached = min(found.get("cached") or 0, (fixed or 0) + sent)
+    fixed, sent = found.fixed, found.input or 0
+    cached = min(found.cached or 0, (fixed or 0) + sent)
     if fixed is None:
         first = {"cached": cached, "whole": sent - cached}
     else:
         first = {"cached": cached, "fixed": max(fixed - cached, 0), "input": sent - max(cached - fixed, 0)}
-    return {**first, "output": found.get("output") or 0}
+    return {**first, "output": found.output or 0}
 
 
 def _fixed_words(run: StoredRun, name: str) -> str:
     """What the fixed part of a variant contains, if the run built it."""
-    variant = (run.results.get("variants") or {}).get(name) or {}
-    guide, shots = variant.get("guide_tokens"), variant.get("few_shot")
+    if (variant := run.results.variants.get(name)) is None:
+        return ""
+    guide, shots = variant.guide_tokens, variant.few_shot
     parts = [f"style guide of {_tokens(guide)}"] if guide else []
     parts += [say.count(shots, "example")] if shots else []
     return f"sends a {' and '.join(parts)}" if guide else f"sends {parts[0]}" if parts else ""
 
 
 def _tokens_table(
-    tokens: Mapping[str, Mapping[str, Any]], totals: Mapping[str, float]
+    tokens: Mapping[str, Tokens], totals: Mapping[str, float]
 ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     columns = {"fixed": "Guide and examples", "input": "Request", "output": "Answer", "cached": "Cached"}
-    if any(found.get("reasoning") for found in tokens.values()):
+    if any(found.reasoning for found in tokens.values()):
         columns["reasoning"] = "Reasoning, within the answer"
     rows = tuple(
-        (variant_label(name), *(_counted(found.get(key)) for key in columns), say.count(round(totals[name])))
+        (variant_label(name), *(_counted(getattr(found, key)) for key in columns), say.count(round(totals[name])))
         for name, found in tokens.items()
     )
     return ("Variant", *columns.values(), "Total"), rows
@@ -199,9 +198,9 @@ def _tokens(number: float) -> str:
     return say.count(round(number), "token")
 
 
-def _total(total: float, found: Mapping[str, Any]) -> Markup | str:
+def _total(total: float, found: Tokens) -> Markup | str:
     """The total tokens of a request, and what the total does not include."""
-    missing = [word for key, word in (("input", "request"), ("output", "answer")) if found.get(key) is None]
+    missing = [word for part, word in ((found.input, "request"), (found.output, "answer")) if part is None]
     if not missing:
         return Markup("<b>{}</b>").format(say.count(round(total)))
     return Markup("<b>{}</b> <small>{} {}</small>").format(say.count(round(total)), " and ".join(missing), UNCOUNTED)
@@ -233,5 +232,5 @@ def _key(parts: Mapping[str, Mapping[str, float]]) -> Markup:
 
 def _given(run: StoredRun) -> str:
     """A note on the source of the counts, if this run did not make them."""
-    sources = {(found or {}).get("source") for found in (run.results.get("variants") or {}).values()}
+    sources = {variant.source for variant in run.results.variants.values()}
     return "As recorded with the collected outputs; this run called no model." if sources == {"outputs"} else ""

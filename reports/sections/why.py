@@ -1,18 +1,18 @@
 """The section with the reasons for the verdict and with what would change it."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from ...core import as_json
 from ...core import unbroken as say
 from ...evaluate import futures_clause, gap_clause
+from ...evaluate.results import Verdict, VerdictFlip
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, typeset
 from .money.costs import cheaper_way
 
-__all__ = ["Flip", "flips", "lead", "reasons", "section"]
+__all__ = ["Flip", "flips", "lead", "section"]
 
 # A change by more than this factor flips many answers and is no reason for doubt.
 FARTHEST = 30
@@ -36,24 +36,24 @@ class Flip:
 
 def section(run: StoredRun) -> Section | None:
     """The section of a run with a verdict."""
-    if not run.results.get("verdict"):
+    verdict = run.results.verdict
+    if verdict is None:
         return None
     found = flips(run)
     farther = found[SHOWN:]
     shown = {
-        "reasons": reasons(run),
+        "reasons": list(map(typeset, verdict.reasons)),
         "flips": found[:SHOWN],
         "farther": farther,
         "farther_title": say.count(len(farther), "larger change"),
     }
-    return Section("why", "Why", lead(run), "why", shown)
+    return Section("why", "Why", lead(run, verdict), "why", shown)
 
 
-def lead(run: StoredRun) -> str:
+def lead(run: StoredRun, verdict: Verdict) -> str:
     """The difference, the chance of payback, and the nearest change that flips the answer."""
-    verdict = run.results.get("verdict") or {}
-    if verdict.get("what"):
-        found = max(len(reasons(run)) - 1, 1)  # the last reason gives the current state
+    if verdict.what:
+        found = max(len(verdict.reasons) - 1, 1)  # the last reason gives the current state
         many = dict(enumerate(("Two", "Three", "Four"), start=2)).get(found, str(found))
         return f"{'One thing needs' if found == 1 else f'{many} things need'} to be fixed before the numbers are valid."
     clauses = [text for text in (_gap(run), _chance(run)) if text]
@@ -67,53 +67,45 @@ def lead(run: StoredRun) -> str:
 
 
 def _gap(run: StoredRun) -> str:
-    known = ((run.results.get("comparison") or {}).get("difference") or {}).get("value") is not None
-    return quoted(gap_clause(run.results)) if known else ""
+    return quoted(gap_clause(as_json(run.results))) if run.gap else ""
 
 
 def _chance(run: StoredRun) -> str:
-    money = run.results.get("money") or {}
-    known = money.get("saving_per_request") is not None and money.get("requests_per_day") is not None
-    if not known or money.get("probability_of_payback_in_target") is None or not money.get("target_payback_days"):
+    money = run.results.money
+    if money is None or money.saving_per_request is None or money.requests_per_day is None:
         return ""
-    chance, way = quoted(futures_clause(money)), cheaper_way(run)
+    if money.probability_of_payback_in_target is None or not money.target_payback_days:
+        return ""
+    chance, way = quoted(futures_clause(as_json(money))), cheaper_way(run)
     if way is None:
         return chance
     payback = "never" if way.payback_days is None else f"after {say.days(way.payback_days)}"
     return f"{chance} compared with {named(run.baseline)}, and {payback} compared with {named(way.name)}"
 
 
-def reasons(run: StoredRun) -> list[str]:
-    """The verdict's reasons, typeset."""
-    return [typeset(reason) for reason in (run.results.get("verdict") or {}).get("reasons") or []]
-
-
 def flips(run: StoredRun) -> list[Flip]:
     """Each input that alone could flip the answer, the nearest first; changes that are too far are omitted."""
-    currency = str((run.results.get("money") or {}).get("currency") or "")
-    found = [_flip(flip, currency) for flip in (run.results.get("verdict") or {}).get("flips") or []]
+    verdict, currency = run.results.verdict, run.results.money.currency if run.results.money else ""
+    found = [_flip(flip, currency) for flip in verdict.flips] if verdict else []
     return sorted((flip for flip in found if flip is not None), key=lambda flip: flip.distance)
 
 
-def _flip(flip: Mapping[str, Any], currency: str) -> Flip | None:
-    now, then = flip.get("from"), flip.get("to")
-    if not isinstance(then, int | float) or isinstance(then, bool):
+def _flip(flip: VerdictFlip, currency: str) -> Flip | None:
+    now, then, last = flip.from_, flip.to, flip.key.rpartition(".")[2]
+    if then is None:
         return None
-    key = str(flip.get("key") or flip.get("what") or "")
-    last = key.rpartition(".")[2]
-    what = typeset(str(flip.get("what") or key).replace("_", " "))
+    what = typeset(flip.what.replace("_", " "))
     subject = what if last.startswith("requests") else f"the {what}"
-    answer = str(flip.get("decision") or "")
-    if not isinstance(now, int | float) or now <= 0:
+    if now is None or now <= 0:
         is_ = "are" if last in COUNTED else "is"
-        return Flip(f"If {subject} {is_} {_in_units(last, then, currency)} or more", answer, math.inf)
+        return Flip(f"If {subject} {is_} {_in_units(last, then, currency)} or more", flip.decision, math.inf)
     if last not in SHARES and not 1 / FARTHEST <= then / now <= FARTHEST:
         return None
     verb = ("rise" if then > now else "fall") + ("" if last in COUNTED else "s")
     start, end = _in_units(last, now, currency), _in_units(last, then, currency)
     ends = f"from {start} to {end}" if start != end else f"a little {'above' if then > now else 'below'} {start}"
     distance = abs(then - now) if last in SHARES else abs(math.log(then / now))
-    return Flip(f"If {subject} {verb} {ends}", answer, distance)
+    return Flip(f"If {subject} {verb} {ends}", flip.decision, distance)
 
 
 def _in_units(last: str, value: float, currency: str) -> str:

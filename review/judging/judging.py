@@ -199,7 +199,7 @@ def _compared(stored: StoredRun) -> _Compared | None:
         texts = {name: str(line.get("output") or "") for name, line in lines.items()}
         if texts[run.baseline] != texts[run.candidate]:
             inputs[id_], outputs[id_] = str(pair.get("input") or ""), texts
-    return _Compared(run, str(stored.results.get("created") or ""), inputs, outputs)
+    return _Compared(run, stored.results.created, inputs, outputs)
 
 
 def _shown(id: str, session: Session, compared: _Compared) -> dict[str, Any]:

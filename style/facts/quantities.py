@@ -13,7 +13,6 @@ __all__ = [
     "CURRENCIES",
     "MULTIPLIERS",
     "NUMBER",
-    "UNIT_SIGNS",
     "UNIT_WORDS",
     "Quantity",
     "Reading",
@@ -70,7 +69,6 @@ MULTIPLIERS = {
     "hundred": 2, "thousand": 3, "k": 3, "K": 3, "million": 6, "millions": 6, "mn": 6, "mio": 6, "m": 6, "M": 6, "mln": 6,
     "billion": 9, "billions": 9, "bn": 9, "B": 9, "b": 9, "trillion": 12, "tn": 12, "T": 12,
 }  # fmt: skip
-UNIT_SIGNS = "%‰°€$£¥¢₹Ω\u2126℃℉µμ\"″'′²³"
 # Kilobytes are counted in thousands and in 1,024s under one name; both readings are valid.
 _BINARY = {"K": 1, "k": 1, "M": 2, "G": 3, "T": 4}
 _PER = {"kph": "km/h", "kmh": "km/h", "mph": "mile/h", "mA/h": "mAh"}

@@ -168,10 +168,11 @@ def infer_proposed(
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    numbers = {"rows": rows, "different": different, "counted": counted}
     notes = [note for note in (left_out_sentence(left_out), fewer) if note]
-    said = {"notes": notes, "source": source, "wordings": wordings or {}}
-    write = partial(style_text, name, with_ids(evidence), habits, **numbers, **said)
+    write = partial(
+        style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
+        source=source, wordings=wordings or {},
+    )  # fmt: skip
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)

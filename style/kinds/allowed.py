@@ -9,7 +9,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, common_fields, regex_places
 from ..schema import Check, Findings, Kind, Proposal, faults
-from ..words import label_counts, mostly_json, one_of, quoted, ready_pattern
+from ..words import checked_pattern, label_counts, mostly_json, one_of, quoted
 
 __all__ = ["ALLOWED"]
 
@@ -45,7 +45,7 @@ class AllowedParameters:
         if self.separator is not None and not self.separator.strip():
             raise ConfigError('"separator" is empty')
         if self.regex is not None:
-            ready_pattern(self.regex)
+            checked_pattern(self.regex)
 
 
 def _find_allowed(check: Check, columns: Columns) -> Findings:
@@ -73,7 +73,7 @@ def _parts(outputs: pl.Series, check: Check) -> list[Part]:
     """The texts that must be values, with their places."""
     p: AllowedParameters = check.parameters
     if p.regex is not None:
-        return _matched(outputs, ready_pattern(p.regex, ignore_case=check.ignore_case))
+        return _matched(outputs, checked_pattern(p.regex, ignore_case=check.ignore_case))
     frame = pl.DataFrame({"text": outputs}).with_row_index()
     if p.separator is None and p.field is None and not check.ignore_case:
         frame = frame.filter(~pl.col("text").str.strip_chars().is_in(list(p.values)))  # most are right

@@ -22,7 +22,7 @@ __all__ = ["CONTRADICTS", "is_of_another_field"]
 
 
 # Proposed for fields with a few values that recur and that the outputs say.
-_FEWEST_ROWS, _MOST_VALUES, _RECURS, _SAID_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
+_FEWEST_ROWS, _MOST_VALUES, _RECURS, _NAMED_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _LONGEST_NAME = 200  # characters; longer words without white space are no name
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
 _JOINED = re.compile(r"(?<!\s)\s++(?:and|und|or|oder)\s+|(?:(?<!\s)\s++)?[,/&+]\s*")
@@ -142,14 +142,14 @@ def _stating(wording: str, others: Iterable[str]) -> list[str] | None:
     A field states it as its value or in a longer text. A qualifier of the value may be left out: "Angola" for "Angola,
     Indiana".
     """
-    said = _POSSESSIVE.sub("", wording)
-    word = re.compile(rf"(?<!\w){re.escape(said)}(?!\w)", re.IGNORECASE)
+    plain = _POSSESSIVE.sub("", wording)
+    word = re.compile(rf"(?<!\w){re.escape(plain)}(?!\w)", re.IGNORECASE)
     names = []
     for text in others:
-        if len(text) < len(said) or not word.search(text):
+        if len(text) < len(plain) or not word.search(text):
             continue
         is_name = len(text) <= _LONGEST_NAME and len(text.split()) <= _MOST_WORDS
-        if not is_name or said.casefold() in (text.casefold(), _QUALIFIER.sub("", text).casefold()):
+        if not is_name or plain.casefold() in (text.casefold(), _QUALIFIER.sub("", text).casefold()):
             return None
         names.append(text)
     return names
@@ -159,18 +159,18 @@ def _stated_elsewhere(mention: Mention, output: str, names: Sequence[str] | None
     """Whether another field states the words of a mention, or they are a part of one of the `names` of such a field."""
     if names is None:
         return True
-    said = _POSSESSIVE.sub("", mention.text)
-    return any(_inside(mention, output, name) or _neighboured(mention, output, said, name) for name in names)
+    plain = _POSSESSIVE.sub("", mention.text)
+    return any(_inside(mention, output, name) or _neighboured(mention, output, plain, name) for name in names)
 
 
-def _neighboured(mention: Mention, output: str, said: str, text: str) -> bool:
+def _neighboured(mention: Mention, output: str, plain: str, text: str) -> bool:
     """Whether the words of a mention stand beside the same word in another field: "Australian dollars"."""
     behind, before = (
         _WORD_BEHIND.match(output, mention.end),
         _WORD_BEFORE.search(output, max(mention.start - _BEFORE, 0), mention.start),
     )
-    pairs = [f"{said} {behind[1]}"] if behind else []
-    pairs += [f"{before[1]} {said}"] if before and before[1].casefold() not in JOINERS else []
+    pairs = [f"{plain} {behind[1]}"] if behind else []
+    pairs += [f"{before[1]} {plain}"] if before and before[1].casefold() not in JOINERS else []
     return any(pair.casefold() in text.casefold() for pair in pairs)
 
 
@@ -208,11 +208,11 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         words = vocabulary(name, {}, rows=items["item"])
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
-        said = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
+        named = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
         # A value that two fields have ("high") may be said of the other one.
         listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
-        if len(said) >= _SAID_SHARE * len(keys) and len(listed) > 1:
-            note = f"{values} values; the outputs say their own in {len(said):,} of {len(keys):,}"
+        if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
+            note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
             if near := _near(keys, found, {words.texts[text][name] for text in listed}):
                 entry["near"] = near
@@ -231,12 +231,12 @@ def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[
     own = {row: value_key(item) for row, item in keys.items()}
     shown = {value_key(item): item for item in sorted(keys.values(), reverse=True)}
     pairs = {(m.row, own[m.row], m.key) for m in found if m.row in own and not m.denied and m.key in listed}
-    counts = Counter((value, said) for _, value, said in pairs if value != said)
+    counts = Counter((value, other) for _, value, other in pairs if value != other)
     rows = Counter(own.values())
     near: dict[str, list[str]] = {}
-    for (value, said), count in sorted(counts.items()):
+    for (value, other), count in sorted(counts.items()):
         if count >= max(_RECURS, _NEAR_SHARE * rows[value]):
-            near.setdefault(shown[value], []).append(shown[said])
+            near.setdefault(shown[value], []).append(shown[other])
     return near
 
 
@@ -289,9 +289,9 @@ def same_on_a_scale(one: str, other: str) -> bool:
     """Whether a text of degree may say a number on a scale: "average" and "3 out of 5", "highly rated" and "five stars"."""
     return any(
         low <= share <= high
-        for said, number in ((one, other), (other, one))
+        for degree, number in ((one, other), (other, one))
         for share in _shares(number)
-        for low, high in _degrees(said)
+        for low, high in _degrees(degree)
     )
 
 

@@ -42,25 +42,27 @@ def _find_covers(check: Check, columns: Columns) -> Findings:
     rows = []
     for name in p.fields:
         applicable |= columns.field(name).is_not_null()
-        missing = _unsaid(columns, name, check.wordings) if name in check.wordings else _missing(columns, name)
+        missing = _unmentioned(columns, name, check.wordings) if name in check.wordings else _missing(columns, name)
         rows += [(index, None, None, None, f"{name} {quoted(item)}") for index, item in missing.iter_rows()]
     return Findings(faults(sorted(rows, key=lambda row: row[0])), applicable)
 
 
-def _unsaid(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
+def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
     """The items of a field with wordings that their row's output does not say: index, item.
 
     A longer wording counts alone: "not suitable for children" does not say "suitable for children".
     """
     items = columns.field_items(name)
     words = vocabulary(name, wordings)
-    said = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
+    mentioned = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
     keys = {item: value_key(item) for item in items["item"].unique()}
-    unsaid = pl.Series([(index, keys[item]) not in said for index, item in items.iter_rows()], dtype=pl.Boolean)
-    worded = {said[name] for said in words.texts.values() if name in said}
+    unmentioned = pl.Series(
+        [(index, keys[item]) not in mentioned for index, item in items.iter_rows()], dtype=pl.Boolean
+    )
+    worded = {keyed[name] for keyed in words.texts.values() if name in keyed}
     known = items["item"].is_in([item for item, key in keys.items() if key in worded])
     # A value without any text in the vocabulary, such as a number, is compared as in a field without wordings.
-    return pl.concat([items.filter(unsaid & known), _missing(columns, name, items.filter(~known))]).sort(
+    return pl.concat([items.filter(unmentioned & known), _missing(columns, name, items.filter(~known))]).sort(
         "index", maintain_order=True
     )
 
@@ -81,9 +83,9 @@ def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> 
     some = table.filter(found)
     signs = ~some["plain"].str.contains(r"[\p{L}\p{M}\p{N}]")
     whole = (contained(*some.select(words)) | signs) & ~some["item"].str.contains(r"^[\d.,]+$")
-    said = found.scatter(found.arg_true(), whole)
-    said |= _said_loosely(table, ~said)
-    absent = table.filter(~said)
+    mentioned = found.scatter(found.arg_true(), whole)
+    mentioned |= _mentioned_loosely(table, ~mentioned)
+    absent = table.filter(~mentioned)
     # Without a number on both sides there is no value to compare: first those in digits, then those in words.
     valued = absent.with_columns(value=_as_digits(absent["item"])).filter(pl.col("value").str.contains(r"\d"))
     stated = _stated_in(columns, valued.filter(pl.col("output").str.contains(r"\d")), words=False)
@@ -111,10 +113,10 @@ def _stated_in(columns: Columns, table: pl.DataFrame, *, words: bool) -> pl.Data
     of_row = dict(zip(rows, found.gather(rows).to_list(), strict=True))
     worded = table["output"].str.extract_all(WORDS).to_list() if words else [[]] * len(table)
     states, last, given = [], -1, frozenset[int]()
-    for index, value, said in zip(table["index"], table["value"], worded, strict=True):
+    for index, value, number_words in zip(table["index"], table["value"], worded, strict=True):
         if index != last:
             last, stated = index, of_row[index]
-            given = spans.ids(word_keys(said)).union(*map(spans.gives_numbers.__getitem__, stated))
+            given = spans.ids(word_keys(number_words)).union(*map(spans.gives_numbers.__getitem__, stated))
         states.append(all(not number.keys.isdisjoint(given) or number.apart(of_row[index]) for number in wanted[value]))
     return table.filter(pl.Series(states, dtype=pl.Boolean)).select("index", "item")
 
@@ -137,15 +139,15 @@ _LOOSE = r"\(|&|\b(?:and|st|saint)\b"
 _QUALIFIER = r"(\p{L}.*?)\s*\(\p{L}[^()\d]*\)$"
 
 
-def _said_loosely(table: pl.DataFrame, wanted: pl.Series) -> pl.Series:
+def _mentioned_loosely(table: pl.DataFrame, wanted: pl.Series) -> pl.Series:
     """Where an item is a name that the output writes without its qualifier, or with another sign for a small word."""
     rows = (wanted & table["plain"].str.contains(_LOOSE)).arg_true()
-    said = pl.repeat(False, len(table), dtype=pl.Boolean, eager=True)
+    mentioned = pl.repeat(False, len(table), dtype=pl.Boolean, eager=True)
     if not len(rows):
-        return said
+        return mentioned
     name = pl.col("plain").str.replace(rf"^{_QUALIFIER}", "${1}")
     spelled = table[rows.to_list()].select(item=_spelled_out(name), output=_spelled_out(pl.col("output")))
-    return said.scatter(rows, contained(spelled["output"], spelled["item"]) & (spelled["item"] != "  "))
+    return mentioned.scatter(rows, contained(spelled["output"], spelled["item"]) & (spelled["item"] != "  "))
 
 
 def _spelled_out(text: pl.Expr) -> pl.Expr:

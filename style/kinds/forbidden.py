@@ -11,7 +11,7 @@ from ..columns import Columns, contained, regex_places, text_fields, text_places
 from ..parts import without_spans
 from ..protected import PROTECTED
 from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults, ordered_faults
-from ..words import explain_slots, one_of, quoted, ready_pattern
+from ..words import checked_pattern, explain_slots, one_of, quoted
 
 __all__ = ["FORBIDDEN"]
 
@@ -32,13 +32,13 @@ class ForbiddenParameters:
         if not all(self.any):
             raise ConfigError('a text in "any" is empty')
         if self.regex is not None:
-            ready_pattern(self.regex)
+            checked_pattern(self.regex)
 
 
 def _find_forbidden(check: Check, columns: Columns) -> Findings:
     p: ForbiddenParameters = check.parameters
     if p.regex is not None:
-        pattern = ready_pattern(p.regex, ignore_case=check.ignore_case)
+        pattern = checked_pattern(p.regex, ignore_case=check.ignore_case)
         places = regex_places(columns.output, pattern)
         return Findings(
             faults([(i, text, start, end, f"nothing that matches {p.regex}") for i, text, start, end in places])

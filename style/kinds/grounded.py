@@ -202,8 +202,8 @@ def _with_wordings(columns: Columns, wordings: Wordings) -> pl.Series:
     texts = pl.DataFrame({"index": range(len(columns.output)), "text": columns.input}).cast({"index": pl.UInt32})
     for name in wordings:
         items = columns.field_items(name)
-        said = {item: "\n".join(wordings_of(wordings, name, item)) for item in items["item"].unique()}
-        added = items.with_columns(added=pl.col("item").replace_strict(said, return_dtype=pl.String))
+        spelled = {item: "\n".join(wordings_of(wordings, name, item)) for item in items["item"].unique()}
+        added = items.with_columns(added=pl.col("item").replace_strict(spelled, return_dtype=pl.String))
         joined = added.group_by("index").agg(pl.col("added").str.join("\n"))
         texts = texts.join(joined, on="index", how="left", maintain_order="left")
         text = pl.concat_str("text", pl.lit("\n"), pl.col("added").fill_null(""))

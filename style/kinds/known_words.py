@@ -119,7 +119,7 @@ class _Unlisted:
 
     def faults(self, text: str, tokens: Sequence[str], request: str) -> Iterator[tuple[str, int, int, str]]:
         """The words of a text that its request does not make known."""
-        position, said = 0, None
+        position, given = 0, None
         for token in tokens:
             start = text.index(token, position)  # the first occurrence after the token before, as in the match
             position = start + len(token)
@@ -128,10 +128,10 @@ class _Unlisted:
             if one.compound and _is_known(one.folded, (self.listed, _words_of(request))):
                 continue
             if one.single or one.pairs:
-                if said is None:
-                    said = frozenset(chain.from_iterable(map(self.telling.__getitem__, request.split())))
-                if not one.single.isdisjoint(said) or (
-                    one.pairs and any(a in said and b in said for a, b in one.pairs)
+                if given is None:
+                    given = frozenset(chain.from_iterable(map(self.telling.__getitem__, request.split())))
+                if not one.single.isdisjoint(given) or (
+                    one.pairs and any(a in given and b in given for a, b in one.pairs)
                 ):
                     continue
             yield token, start, position, one.expected

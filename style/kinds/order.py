@@ -11,7 +11,7 @@ from ...core import ConfigError
 from ..columns import Columns
 from ..parts import facts_of, stripped
 from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, faults
-from ..words import quoted, ready_pattern
+from ..words import checked_pattern, quoted
 
 __all__ = ["ORDER", "common_succession", "in_order", "longest_rising", "succession_faults"]
 
@@ -157,14 +157,14 @@ class OrderParameters:
         if len(self.parts) < 2:
             raise ConfigError('"parts" needs at least two patterns')
         for name, regex in self.parts.items():
-            if pl.Series([""]).str.contains(ready_pattern(regex)).item():
+            if pl.Series([""]).str.contains(checked_pattern(regex)).item():
                 raise ConfigError(
                     f'the part "{name}" matches an empty text, so it occurs everywhere; require a character'
                 )
 
 
 def _patterns(check: Check) -> list[str]:
-    return [ready_pattern(regex, ignore_case=check.ignore_case) for regex in check.parameters.parts.values()]
+    return [checked_pattern(regex, ignore_case=check.ignore_case) for regex in check.parameters.parts.values()]
 
 
 def _places(columns: Columns, patterns: list[str]) -> pl.DataFrame:

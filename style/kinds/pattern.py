@@ -8,7 +8,7 @@ import polars as pl
 
 from ..columns import PATTERN_SLOT, Columns, regex_places
 from ..schema import Check, Explanation, Findings, Kind, Proposal, ordered_faults
-from ..words import check_range, explain_slots, mostly_json, quoted, ready_pattern, times
+from ..words import check_range, checked_pattern, explain_slots, mostly_json, quoted, times
 
 __all__ = ["PATTERN"]
 
@@ -26,7 +26,7 @@ class PatternParameters:
     whole: bool = False
 
     def __post_init__(self) -> None:
-        ready_pattern(PATTERN_SLOT.sub("x", self.regex))
+        checked_pattern(PATTERN_SLOT.sub("x", self.regex))
         check_range(self.min, self.max)
 
 
@@ -34,7 +34,7 @@ def _find_pattern(check: Check, columns: Columns) -> Findings:
     p: PatternParameters = check.parameters
     if PATTERN_SLOT.search(p.regex):
         return _find_filled(check, columns)
-    pattern = ready_pattern(p.regex, ignore_case=check.ignore_case, whole=p.whole)
+    pattern = checked_pattern(p.regex, ignore_case=check.ignore_case, whole=p.whole)
     wrong = _wrong_counts(columns.output, columns.output.str.count_matches(pattern), p)
     too_many = wrong.filter(pl.col("n") > p.min) if p.max is not None else wrong.clear()
     places = [(too_many["index"][place], *found) for place, *found in regex_places(too_many["text"], pattern)]

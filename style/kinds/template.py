@@ -12,7 +12,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import PATTERN_SLOT, Columns, field_names, text_fields
 from ..schema import Check, Explanation, Findings, Kind, Proposal, faults
-from ..words import quoted, ready_pattern
+from ..words import checked_pattern, quoted
 
 __all__ = ["TEMPLATE"]
 
@@ -42,8 +42,8 @@ class TemplateParameters:
         if unknown := sorted(set(self.slots) - set(names)):
             raise ConfigError(f"slots: {', '.join(map(quoted, unknown))} do not occur in the text as {{name}}")
         for regex in self.slots.values():
-            ready_pattern(PATTERN_SLOT.sub("x", regex))
-        ready_pattern(PATTERN_SLOT.sub("x", self.whole()))
+            checked_pattern(PATTERN_SLOT.sub("x", regex))
+        checked_pattern(PATTERN_SLOT.sub("x", self.whole()))
 
     @property
     def tied(self) -> bool:

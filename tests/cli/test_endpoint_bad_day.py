@@ -30,8 +30,8 @@ LINES = {f"weight: {n} kg": pair(n)["output"] for n in range(PAIRS)}
 NURSERY = """
 import os, sys
 from tuneworth.cli import main
-import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.requests
-import tuneworth.evaluate.endpoints.remote, tuneworth.evaluate.endpoints.endpoint, tuneworth.reports, httpx2
+import tuneworth.cli.evaluate, tuneworth.project.evaluation.evaluate, tuneworth.project.gather.gathering
+import tuneworth.evaluate.endpoints.remote, tuneworth.evaluate.endpoints.client, tuneworth.reports, httpx2
 
 for line in sys.stdin:
     child = os.fork()

@@ -12,8 +12,9 @@ import pytest
 from tuneworth.curate import read_split
 from tuneworth.evaluate import general_prompts
 from tuneworth.project import Run, read_project
-from tuneworth.project.gather.probing import probe, spread, write_probes
-from tuneworth.project.gather.required import variants_of
+from tuneworth.project.gather.gathering import probe, spread, write_probes
+from tuneworth.project.gather.output_plan import variants_of
+from tuneworth.project.gather.sources import LocalModel
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def tuned(trained: Path):
 def asked(tuned, tiny_model, *, tested=6, **settings):
     project, run, variant = tuned
     project = replace(project, evaluate=replace(project.evaluate, **settings))
-    return probe(Run(run, project=project), variant, loaded=tiny_model, tested=tested)
+    return probe(variant, LocalModel(Run(run, project=project), tiny_model), tested=tested)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, install_command
 from tuneworth.project import Run, plan_search, search_prompt
-from tuneworth.project.gather.required import required_outputs, searched_of, variants_of
+from tuneworth.project.gather.output_plan import required_outputs, searched_of, variants_of
 
 from ..conftest import pair
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, completion, counted, error
@@ -473,7 +473,7 @@ def test_a_model_here_gets_its_guides_from_a_reflecting_one_elsewhere(command, c
 
 @pytest.mark.slow
 def test_a_project_without_gepa_says_how_to_install_it(hosted, monkeypatch):
-    monkeypatch.setattr("tuneworth.evaluate.rivals.search_gepa.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworth.evaluate.search.gepa.find_spec", lambda name: None)
     project = hosted("https://api.example.com/v1", REFLECTION.replace("URL", "https://api.example.com/v1"))
     with pytest.raises(ConfigError, match=re.escape(install_command("search"))):
         plan_search(project)

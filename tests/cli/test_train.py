@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tuneworth.project import Run, Training, plan_text, train_text
-from tuneworth.train.model import precision
-from tuneworth.train.model.memory import MemoryAtHand
+from tuneworth.train.model import hardware
+from tuneworth.train.model.hardware import MemoryAtHand
 
 from ..shared import unsealed
 
@@ -82,11 +82,11 @@ def test_a_dry_run_without_torch_says_what_to_install_and_what_is_known(command,
 
 @pytest.mark.slow
 def test_bfloat16_where_it_is_slower_is_a_notice(command, curated, monkeypatch):
-    monkeypatch.setattr(precision, "bf16_ratio", lambda: 0.25)
+    monkeypatch.setattr(hardware, "bf16_ratio", lambda: 0.25)
     change(curated, '"float32"', '"bfloat16"')
     done = command("train", curated, "--dry-run", "--json")
     assert "warning: bfloat16 is 4.0 times as slow" in done.err
-    assert any(precision.AUTO in notice for notice in done.json["notices"])
+    assert any(hardware.AUTO in notice for notice in done.json["notices"])
 
 
 @pytest.mark.slow
@@ -279,7 +279,7 @@ def test_again_costs_the_earlier_training_nothing_where_it_is_refused(command, t
     monkeypatch.setattr(planning, "memory_at_hand", lambda device: MemoryAtHand(1000, "container"))
     assert command("train", trained, "--again").code == 2
     monkeypatch.undo()
-    monkeypatch.setattr("tuneworth.train.trackers.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworth.train.log.find_spec", lambda name: None)
     change(trained, "[train]", '[train]\ntrackers = ["tensorboard"]')
     refused = command("train", trained, "--again")
     assert refused.code == 2

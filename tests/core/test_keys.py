@@ -6,7 +6,7 @@ import pytest
 
 from tuneworth.core import ConfigError, Key, key_env_problems, read_key, withheld_keys
 from tuneworth.evaluate import VariantSettings
-from tuneworth.evaluate.rivals.search_settings import ReflectionSettings
+from tuneworth.evaluate.search.settings import ReflectionSettings
 from tuneworth.project import HostedSettings
 
 KEYS = (

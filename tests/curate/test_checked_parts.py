@@ -148,15 +148,15 @@ def test_a_habit_of_all_rows_is_none_of_the_part_where_it_is_rare():
     checked = judge(examined_in_parts(pairs, [29, 99], None), pairs)
     assert checked.habits == ("quality:placeholder",)
     assert len(checked.first) == 0
-    assert [example["row"] for example in checked.quality["quality:placeholder"]["examples"]] == [1, 2, 3]
+    assert [example.row for example in checked.quality["quality:placeholder"].examples] == [1, 2, 3]
 
 
 def test_the_first_cut_off_texts_of_all_parts_are_shown_each_with_the_first_of_its_signs():
     cut = {10: "Parts (brass and", 30: "made of brass and", 50: "made of steel,", 70: "Parts (see"}
     pairs = pair_table([("r", cut.get(i, f"The lamp number {i} gives light.")) for i in range(100)])
     told = judge(examined_in_parts(pairs, [20, 40], None), pairs).quality["quality:truncated"]
-    assert told["rows"] == 4
-    assert [(example["row"], example["evidence"].split(";")[0]) for example in told["examples"]] == [
+    assert told.rows == 4
+    assert [(example.row, example.evidence.split(";")[0]) for example in told.examples] == [
         (11, "what it opens is not closed"),
         (31, "it stops where more must come"),
         (51, "it stops where more must come"),
@@ -171,7 +171,7 @@ def test_the_reason_that_most_rows_give_is_told_and_of_equals_the_first(tmp_path
     pairs = pair_table([("r", text) for text in ("one", "two", "two", "one", "three")])
     for cuts in ([], [1], [2, 3], [1, 2, 3, 4]):
         said = judge(examined_in_parts(pairs, cuts, style), pairs).unscored["own"]
-        assert (said["rows"], "one" in said["why"]) == (5, True)
+        assert (said.rows, "one" in said.why) == (5, True)
 
 
 def test_a_field_that_any_part_has_is_not_missing():

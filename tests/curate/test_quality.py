@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.curate import CurateSettings, SplitShares, curate, read_frame
+from tuneworth.core import as_json
+from tuneworth.curate import CurateSettings, QualityFinding, SplitShares, curate, read_frame
 from tuneworth.curate.match.relations import find_canned
 from tuneworth.curate.split.assign import effective_size, effective_splits
 from tuneworth.style import parse_style
@@ -21,12 +22,13 @@ def table(outputs):
 
 def rules(output, others=WHOLE):
     quality = check_rows(table([*others, output]), None).quality
-    assert {example["row"] for told in quality.values() for example in told["examples"]} <= {len(others) + 1}
+    assert {example.row for told in quality.values() for example in told.examples} <= {len(others) + 1}
     return set(quality)
 
 
 def cut_off(outputs):
-    return check_rows(table(outputs), None).quality.get("quality:truncated", {"rows": 0, "examples": []})
+    none = QualityFinding(rows=0, share=0, level="should", examples=[])
+    return check_rows(table(outputs), None).quality.get("quality:truncated", none)
 
 
 BAD = [
@@ -113,17 +115,17 @@ def test_a_whole_text_is_not_called_cut_off(output):
 
 def test_lines_without_a_mark_are_whole_where_others_have_none():
     lines = [f"Linear regulator, {i}V, TO-220" for i in range(60)]
-    (found,) = cut_off([*lines, "Boost regulator, adjustable output,"])["examples"]
-    assert (found["row"], found["start"], found["end"]) == (61, 0, 35)
-    assert found["evidence"] == 'it stops where more must come; it ends "Boost regulator, adjustable output,"'
+    (found,) = cut_off([*lines, "Boost regulator, adjustable output,"]).examples
+    assert (found.row, found.start, found.end) == (61, 0, 35)
+    assert found.evidence == 'it stops where more must come; it ends "Boost regulator, adjustable output,"'
 
 
 def test_an_ending_that_many_share_is_their_habit():
-    assert not cut_off([f"line {i}," for i in range(40)] + WHOLE)["rows"]
+    assert not cut_off([f"line {i}," for i in range(40)] + WHOLE).rows
 
 
 def test_few_outputs_have_no_habit():
-    assert [example["row"] for example in cut_off(["made of brass and", "made of"])["examples"]] == [1]
+    assert [example.row for example in cut_off(["made of brass and", "made of"]).examples] == [1]
 
 
 def test_only_extreme_lengths_are_told():
@@ -180,7 +182,7 @@ def test_quality_comes_before_style_and_both_count():
     checked = check_rows(table([*WHOLE, "I cannot help with that lamp.", "A lamp!"]), style)
     assert checked.rule_of(np.array([40, 41, 0])) == ["quality:refusal", None, "style:ends_with"]
     assert (checked.must[40], checked.should[40], checked.must[41]) == (2, 1, 0)
-    assert checked.checks["ends_with"] == {"fail": 41, "share": 41 / 42}
+    assert as_json(checked.checks["ends_with"]) == {"fail": 41, "share": 41 / 42}
 
 
 def test_no_rows_and_no_schema_have_nothing():
@@ -221,19 +223,19 @@ def test_canned_answers_are_counted_by_their_different_inputs():
             *zip("abc", WHOLE[:3], strict=True),
         ]
     )
-    assert found.worst[0] == {"output": thanks.upper(), "rows": 10, "inputs": 9}
+    assert as_json(found.worst[0]) == {"output": thanks.upper(), "rows": 10, "inputs": 9}
     assert (found.rows, found.outputs, found.distinct, found.labels) == (10, 1, 4, False)
 
 
 def test_labels_are_not_called_canned():
     found = canned([(f"review {i}", ("good", "bad")[i % 2]) for i in range(40)])
     assert (found.rows, found.labels) == (0, True)
-    assert [(w["output"], w["inputs"]) for w in found.worst] == [("bad", 20), ("good", 20)]
+    assert [(w.output, w.inputs) for w in found.worst] == [("bad", 20), ("good", 20)]
 
 
 def test_a_canned_output_is_shown_masked_and_short():
     output = "x" * 190 + " jane@example.com and more words to read than a label has"
-    assert canned([(f"q {i}", output) for i in range(6)]).worst[0]["output"] == "x" * 190 + " [E-MAIL] …"
+    assert canned([(f"q {i}", output) for i in range(6)]).worst[0].output == "x" * 190 + " [E-MAIL] …"
 
 
 def test_tied_rows_weigh_less():
@@ -263,8 +265,8 @@ def test_the_weight_lies_between_one_and_the_number_of_sets(component):
 )
 def test_any_outputs_can_be_judged_and_places_lie_inside(outputs):
     pairs = table(outputs)
-    examples = {rule: told["examples"] for rule, told in check_rows(pairs, None).quality.items()}
-    assert all(0 < len(shown) == len({example["row"] for example in shown}) <= 3 for shown in examples.values())
+    examples = {rule: told.examples for rule, told in check_rows(pairs, None).quality.items()}
+    assert all(0 < len(shown) == len({example.row for example in shown}) <= 3 for shown in examples.values())
     for example in (example for shown in examples.values() for example in shown):
-        assert 0 <= example["start"] <= example["end"] <= len(pairs["output"][example["row"] - 1])
-        assert example["evidence"]
+        assert 0 <= example.start <= example.end <= len(pairs["output"][example.row - 1])
+        assert example.evidence

@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.core import ConfigError, ModelError
-from tuneworth.deploy.hosted.bill import make_bill, price_doubts, price_for
+from tuneworth.deploy.hosted.bill import TokenCount, count_tokens, make_bill, price_doubts, price_for
 from tuneworth.deploy.hosted.fireworks import Fireworks
 from tuneworth.deploy.hosted.provider import JobRequest, TrainingPrice
 from tuneworth.deploy.hosted.together import Together
-from tuneworth.deploy.hosted.tokens import TokenCount, count_tokens
 
 from ..conftest import tiny_tokenizer
 
@@ -74,7 +73,7 @@ def test_a_tokenizer_beside_the_project_counts_exactly(tiny_folder: Path) -> Non
         count_tokens(chats, tokenizer=str(tiny_folder / "nothing"))
 
 
-@pytest.mark.parametrize("provider", [Together(), Fireworks("acme")], ids=lambda provider: provider.name)
+@pytest.mark.parametrize("provider", [Together(), Fireworks(account="acme")], ids=lambda provider: provider.name)
 def test_an_unknown_model_needs_a_stated_price(provider: Any) -> None:
     with pytest.raises(ConfigError, match=r'State "price" in \[train.hosted\]'):
         price_for(provider, "nobody/model", None)

@@ -16,7 +16,7 @@ from tuneworth.deploy import Pauses
 from tuneworth.deploy.hosted.client import Client
 from tuneworth.deploy.hosted.fireworks import Fireworks
 from tuneworth.deploy.hosted.job import HostedJob, job_key, read_job
-from tuneworth.deploy.hosted.provider import JobRequest, Provider, Upload
+from tuneworth.deploy.hosted.provider import JobRequest, Upload
 from tuneworth.deploy.hosted.together import Together
 
 from .hosted_server import KEY, HostedServer
@@ -27,11 +27,15 @@ MODELS = {
     "together": "Qwen/Qwen3-8B",
     "fireworks": "accounts/fireworks/models/qwen3-8b",
 }
-FAST = Pauses(first=0.001, longest=0.001, look=0.001, looks_at_most=0.001)
+FAST = Pauses(first=0.001, longest=0.001, check=0.001, checks_at_most=0.001)
 
 
-def provider_at(server: HostedServer) -> Provider:
-    return Together(base_url=server.url) if server.provider == "together" else Fireworks("acme", base_url=server.url)
+def provider_at(server: HostedServer) -> Together | Fireworks:
+    return (
+        Together(base_url=server.url)
+        if server.provider == "together"
+        else Fireworks(account="acme", base_url=server.url)
+    )
 
 
 def upload(folder: Path, role: Any, lines: int) -> Upload:

@@ -9,12 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tuneworth.deploy.hosted.fireworks import Fireworks
-from tuneworth.deploy.hosted.rules import file_problems
+from tuneworth.deploy.hosted.provider import file_problems
 from tuneworth.deploy.hosted.together import Together
 
 from .hosted_shapes import valid
 
-PROVIDERS = {"together": Together(), "fireworks": Fireworks("acme")}
+PROVIDERS = {"together": Together(), "fireworks": Fireworks(account="acme")}
 TEXTS = st.text(max_size=12) | st.sampled_from(["", " ", "ok", "\n"])
 ROLES = st.sampled_from(["system", "user", "assistant", "tool", "", None])
 MESSAGES = st.fixed_dictionaries({"role": ROLES, "content": TEXTS | st.none() | st.integers()}) | st.dictionaries(
@@ -87,7 +87,7 @@ def test_each_broken_rule_is_named_with_its_line_and_pair(broken: bytes, problem
 
 
 def test_sizes_counts_and_lengths_are_checked_together() -> None:
-    rules = replace(Fireworks("acme").rules, least_examples=10)
+    rules = replace(Fireworks(account="acme").rules, least_examples=10)
     train = lines(*[chat("user", "assistant", content=f"text {n}") for n in range(7)])
     found = file_problems(train, rules, role="train", tokens=[9, 9, 1, 9, 9, 9, 9], longest_tokens=8)
     assert found == [
@@ -96,4 +96,4 @@ def test_sizes_counts_and_lengths_are_checked_together() -> None:
     ]
     one = lines(chat("user", "assistant", content="text 3"))
     assert file_problems(one, rules, role="validation") == []
-    assert file_problems(one, Fireworks("acme").rules, role="train") == ["1 example; expected 3 or more"]
+    assert file_problems(one, Fireworks(account="acme").rules, role="train") == ["1 example; expected 3 or more"]

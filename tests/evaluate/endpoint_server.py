@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.client import Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
 
 _NUMBERS = itertools.count(1)

@@ -11,10 +11,9 @@ import pytest
 
 from tuneworth.core import ConfigError, ModelError
 from tuneworth.evaluate import EvaluateSettings, Variant, VariantSettings, check_room, plan_variants, race
-from tuneworth.evaluate.outputs.generate import plan_requests
-from tuneworth.evaluate.rivals.constrained import constrained_rival
+from tuneworth.evaluate.outputs.requests import plan_requests
+from tuneworth.evaluate.rivals.baselines import constrained_rival, left_out_by_settings, plan_baselines
 from tuneworth.evaluate.rivals.constraint import Constraint, TokenGuide, check_constraint, constraint_of
-from tuneworth.evaluate.rivals.ladder import ladder, left_out_by_settings
 from tuneworth.style import StyleSchema, check_outputs, parse_style
 
 from .endpoint_server import EndpointServer, Step, completion, error
@@ -279,15 +278,15 @@ def test_requests_without_a_constraint_have_none(tiny_model: Any) -> None:
     assert plan_requests(tiny_model, [[{"role": "user", "content": "x"}]], max_new_tokens=3).constraint is None
 
 
-# --- the rival in the ladder ---------------------------------------------------------------------------------------
+# --- the rival among the baselines -----------------------------------------------------------------------------------------
 
 
 def rung_of(style: StyleSchema, tmp_path: Path, base: Variant = PROMPTED, **settings: Any) -> tuple[Any, str | None]:
     """The constrained rival among all rivals, and why it is left out."""
     stated = EvaluateSettings(**settings)
     train = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
-    rungs = ladder(stated, [base], style=style, train=train, folder=tmp_path)
-    found = next((rung for rung in rungs if rung.variant.way == "constrained"), None)
+    baselines = plan_baselines(stated, [base], style=style, train=train, folder=tmp_path)
+    found = next((baseline for baseline in baselines if baseline.variant.way == "constrained"), None)
     return found, None if found is None else left_out_by_settings(found, stated, None)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.endpoints.endpoint import Admission, Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.client import Admission, Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error

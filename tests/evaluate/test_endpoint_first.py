@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken, TuneworthError
-from tuneworth.evaluate.endpoints.endpoint import Call, Endpoint, Reply
+from tuneworth.evaluate.endpoints.client import Call, Endpoint, Reply
 from tuneworth.evaluate.endpoints.sending import send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error

@@ -175,7 +175,7 @@ def test_a_streak_ends_with_an_answer_and_grows_by_calls_or_by_time() -> None:
 
 def test_the_client_is_imported_only_for_requests() -> None:
     heavy = ("httpx2", "anyio")
-    code = f"import sys, tuneworth.evaluate.endpoints.endpoint; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tuneworth.evaluate.endpoints.client; print([m for m in {heavy} if m in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )

@@ -8,7 +8,7 @@ import pytest
 import trustme
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.endpoints.endpoint import Endpoint
+from tuneworth.evaluate.endpoints.client import Endpoint
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, error
 

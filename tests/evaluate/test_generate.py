@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tuneworth.core import ModelError
 from tuneworth.evaluate import prompt_tokens
-from tuneworth.evaluate.outputs.generate import Generation, generate, plan_requests, prompt_batches
+from tuneworth.evaluate.outputs.generate import Generation, generate
+from tuneworth.evaluate.outputs.requests import plan_requests, prompt_batches
 from tuneworth.train import chat_messages, merged_adapter
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, lora_layers
 

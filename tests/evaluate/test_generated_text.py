@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ModelError
-from tuneworth.evaluate.outputs.generate import Generation, generate, generate_outputs, plan_requests
+from tuneworth.evaluate.outputs.generate import Generation, generate, generate_outputs
+from tuneworth.evaluate.outputs.requests import plan_requests
 from tuneworth.train import chat_messages
 
 Chain = Callable[..., Any]

@@ -10,7 +10,6 @@ import pytest
 
 from tuneworth.core import ModelError, RunBroken
 from tuneworth.evaluate import EvaluateSettings, Variant, check_room, race
-from tuneworth.evaluate.outputs import generate as generation
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 
 PROMPTED = Variant("prompted", "base model", guide="Write one line.", examples=(("q", "a"), ("r", "b")))
@@ -19,7 +18,7 @@ PLAIN = Variant("plain", "base model")
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "BATCH", 4)
+    monkeypatch.setattr("tuneworth.evaluate.outputs.race.BATCH", 4)
 
 
 def pairs_of(count: int, **changed: str) -> pl.DataFrame:
@@ -226,8 +225,8 @@ def _without_seconds(store: Path, line: bytes) -> bytes:
 
 def test_damaged_lines_of_the_store_are_counted_and_named(tmp_path: Path) -> None:
     from tuneworth.evaluate import damaged_batches
-    from tuneworth.evaluate.outputs.batches import keep_batch, kept_batches
     from tuneworth.evaluate.outputs.generate import Generation
+    from tuneworth.evaluate.outputs.race import keep_batch, kept_batches
 
     store = tmp_path / "generated.jsonl"
     assert damaged_batches(store) == ""
@@ -243,8 +242,8 @@ def test_damaged_lines_of_the_store_are_counted_and_named(tmp_path: Path) -> Non
 
 
 def test_line_separators_and_broken_characters_do_not_break_lines(tmp_path: Path) -> None:
-    from tuneworth.evaluate.outputs.batches import keep_batch, kept_batches
     from tuneworth.evaluate.outputs.generate import Generation
+    from tuneworth.evaluate.outputs.race import keep_batch, kept_batches
 
     batch = [Generation(n, text, 1, 1, 0.1, "stop") for n, text in enumerate(["a\u2028b\x85c\n", "\ud800", "\0"])]
     keep_batch(tmp_path / "store", batch, key="k", variant="v", ids=["x", "y", "z"])

@@ -24,14 +24,14 @@ import torch
 
 torch.set_num_threads(1)
 from tuneworth.evaluate import EvaluateSettings, Variant
-from tuneworth.evaluate.outputs import decode as decoding, generate, generate as generated, generate as writing
+from tuneworth.evaluate.outputs import decode, race as racing
 from tuneworth.evaluate import race
 from tuneworth.train.model import adapter
 from tuneworth.train import load_model
 
 model_folder, jobs, each = json.loads(sys.stdin.read())
 took = 0.0
-generate.BATCH = 4
+racing.BATCH = 4
 model = load_model(model_folder, dtype="bfloat16")
 rows = [{"id": f"p{n}", "input": "part " * (n % 9) + str(n), "system": None} for n in range(24)]
 variant = Variant("prompted", "base model", guide="Write one line about the part.")

@@ -282,7 +282,7 @@ def test_a_model_on_this_machine_keeps_what_passed_and_sums_its_tokens(
 def test_retries_that_were_stopped_resume_with_the_same_texts(
     tiny_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("tuneworth.evaluate.outputs.generate.BATCH", 4)
+    monkeypatch.setattr("tuneworth.evaluate.outputs.race.BATCH", 4)
     pairs, store = some_pairs(12), tmp_path / "store"
     raw = raced(tiny_model, store, pairs, temperature=1.0)
     whole, _ = again_on(tiny_model, store, raw, pairs, temperature=1.0)

@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 
 from tuneworth.evaluate import EvaluateSettings, SearchSettings, Variant, read_evaluate, score_outputs
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
-from tuneworth.evaluate.rivals.search_field import plan_field, search_order
-from tuneworth.evaluate.rivals.search_forms import FORMS, Mistake, broken_rules, find_mistakes, guide_forms
-from tuneworth.evaluate.rivals.search_settings import ReflectionSettings
+from tuneworth.evaluate.search.candidates import (
+    FORMS,
+    Mistake,
+    broken_rules,
+    find_mistakes,
+    guide_forms,
+    plan_field,
+    search_order,
+)
+from tuneworth.evaluate.search.settings import ReflectionSettings
 from tuneworth.style import check_sentence, parse_style
 
 from ..conftest import pair

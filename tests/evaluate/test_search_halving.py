@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.rivals.search_halving import Round, calls_of, halve, plan_rounds
-from tuneworth.evaluate.rivals.search_settings import FEWEST_PAIRS
+from tuneworth.evaluate.search.halving import Round, calls_of, halve, plan_rounds
+from tuneworth.evaluate.search.settings import FEWEST_PAIRS
 
 
 def run(rounds: tuple[Round, ...], outcomes: np.ndarray, sizes: list[int] | None = None) -> tuple[int, list[list[int]]]:

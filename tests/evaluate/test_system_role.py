@@ -7,8 +7,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.evaluate import OUTPUT_SCHEMA, EvaluateSettings, Variant, VariantSettings, plan_remote, prompts_of
-from tuneworth.evaluate.outputs.raw import Raw
-from tuneworth.evaluate.outputs.stored import read_raws, write_raws
+from tuneworth.evaluate.outputs.table import Raw, read_raws, write_raws
 from tuneworth.train import sent_messages
 
 from .remote_plans import some_pairs

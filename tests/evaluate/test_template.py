@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
-from tuneworth.evaluate.rivals.template import Template, learn_template, template_table
+from tuneworth.evaluate.rivals.derived import Template, learn_template, template_table
 from tuneworth.style import parse_style
 
 COVERS = parse_style("checks: [{kind: covers, fields: [volts, package]}]")

@@ -31,7 +31,7 @@ from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
 from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
-from tuneworth.evaluate.outputs.thoughts import without_thoughts
+from tuneworth.evaluate.outputs.prompts import without_thoughts
 from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
@@ -46,8 +46,16 @@ from tuneworth.reports.words import printable, quoted, short, typeset_parts, wit
 from tuneworth.review.queue.marks import mark_differences
 from tuneworth.review.queue.sides import title_of
 from tuneworth.review.style.desk import _diff
-from tuneworth.style import check_outputs, infer_style, pair_columns, parse_style, refused, repair, stated_numbers
-from tuneworth.style.check import explain
+from tuneworth.style import (
+    check_outputs,
+    explain,
+    infer_style,
+    pair_columns,
+    parse_style,
+    refused,
+    repair,
+    stated_numbers,
+)
 from tuneworth.style.facts.names import names_in, words_of
 from tuneworth.style.facts.number_words import words_in
 from tuneworth.style.facts.numbers import facts_in
@@ -56,7 +64,7 @@ from tuneworth.style.kinds.json_text import as_json
 from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants
 from tuneworth.style.yaml_text import read_yaml
-from tuneworth.train.model.card import _line, _plain
+from tuneworth.train.model.provenance import _line, _plain
 
 __all__ = ["SCANS", "Scan"]
 

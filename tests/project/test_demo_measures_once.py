@@ -14,7 +14,7 @@ def test_the_training_runs_no_step_that_the_measurement_ran(
     curated: Path, loaded_tiny: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tuneworth.train import preflight
-    from tuneworth.train.trial.steps import Trial
+    from tuneworth.train.trial import Trial
 
     run, steps, step = Run(next((curated / "runs").iterdir())), [], Trial._step
     first = preflight(run.train, run.validation, model=loaded_tiny, settings=run.project.train)

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from tuneworth.core import as_json
+
+from ..shared import results_of
+
 CHECKS = {
     "one-line": ("length", "must", "form", "Write exactly one line."),
     "package-last": ("ends_with", "must", "form", "End with the package, where one is given."),
@@ -30,7 +34,7 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
     }
     quality = {name: _quality([line for line in lines if line["variant"] == name], n) for name in good}
     gap = (len(good["tuned"]) - len(good["prompted"])) / n
-    return {
+    parts = {
         "schema": "tuneworth/results/1",
         "project": "components",
         "created": "2026-11-25T13:05:39+00:00",
@@ -56,6 +60,7 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
             "only_baseline": len(good["prompted"] - good["tuned"]),
             "neither": n - len(good["tuned"] | good["prompted"]),
             "detectable_difference": 0.17,
+            "n": n,
         },
         "tokens": {
             "prompted": {"fixed": 500, "input": 150, "output": 150, "cached": 0},
@@ -75,6 +80,7 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
         "variants": _variants(),
         "provenance": _provenance(),
     }
+    return as_json(results_of(parts))
 
 
 def _verdict(gap: float, n: int) -> dict[str, Any]:
@@ -95,8 +101,20 @@ def _verdict(gap: float, n: int) -> dict[str, Any]:
         "a larger prompted model was not tried and may narrow the gap.",
         "next": "Try a larger prompted model first, then run `tuneworth evaluate` again.",
         "flips": [
-            {"what": "requests_per_day", "from": 5000, "to": 140, "decision": "keep prompting"},
-            {"what": "prompted.cached_share", "from": 0.0, "to": 0.97, "decision": "keep prompting"},
+            {
+                "key": "requests_per_day",
+                "what": "requests_per_day",
+                "from": 5000,
+                "to": 140,
+                "decision": "keep prompting",
+            },
+            {
+                "key": "prompted.cached_share",
+                "what": "prompted.cached_share",
+                "from": 0.0,
+                "to": 0.97,
+                "decision": "keep prompting",
+            },
         ],
     }
 
@@ -178,6 +196,7 @@ def _quality(lines: list[dict[str, Any]], n: int) -> dict[str, Any]:
         "checks": {
             check: {
                 "fail": fail,
+                "n": max(n - 9, 0) if check == "package-last" else n,
                 **share(fail, n),
                 "level": CHECKS[check][1],
                 "about": CHECKS[check][2],
@@ -194,6 +213,7 @@ def _risks() -> list[dict[str, Any]]:
     return [
         {
             "id": "overfitting",
+            "measured": True,
             "status": "ok",
             "value": 0.02,
             "limit": 0.10,
@@ -201,6 +221,7 @@ def _risks() -> list[dict[str, Any]]:
         },
         {
             "id": "memorisation",
+            "measured": True,
             "status": "ok",
             "value": 0.01,
             "limit": 0.05,
@@ -209,6 +230,7 @@ def _risks() -> list[dict[str, Any]]:
         {"id": "forgetting", "status": "not checked", "value": None, "limit": 0.05, "evidence": None},
         {
             "id": "drift",
+            "measured": True,
             "status": "warn",
             "value": None,
             "limit": None,
@@ -289,6 +311,8 @@ def _variants() -> dict[str, Any]:
     return {
         "prompted": {
             "source": "base model",
+            "way": "model",
+            "repair": "off",
             "model": "smollm2-135m",
             "guide": "the team's own",
             "guide_tokens": 323,
@@ -298,6 +322,8 @@ def _variants() -> dict[str, Any]:
         },
         "tuned": {
             "source": "adapter",
+            "way": "model",
+            "repair": "off",
             "model": "smollm2-135m",
             "guide": None,
             "guide_tokens": None,

@@ -10,8 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tuneworth.core import as_json, completed
+from tuneworth.evaluate.results import Results
 from tuneworth.examples import example_path
 
+from ..shared import results_of
 from .invented_results import results
 
 
@@ -111,6 +114,7 @@ def write_run(folder: Path, *, n: int = 60, change: Callable[[dict[str, Any]], N
     found = json.loads(texts["results.json"])
     if change:
         change(found)
+        found = as_json(results_of(completed(found, Results)))
         texts = {
             **texts,
             "evaluate/outputs.jsonl": _outputs_of(found.get("quality") or (), texts["evaluate/outputs.jsonl"]),

@@ -2,9 +2,12 @@
 
 import pytest
 
+from tuneworth.curate import Curation
 from tuneworth.reports import curated_text
-from tuneworth.reports.sections.curation.accepts import accepted_rows, accepts_sentence
+from tuneworth.reports.sections.curation.style import accepted_rows, accepts_sentence
+from tuneworth.style import StyleInUse
 
+from ..shared import record_of
 from .test_curated import clean as clean
 from .test_curated import pages
 
@@ -16,15 +19,15 @@ SHARES = {
 
 
 def test_all_rules_come_first_and_then_those_that_tell_most() -> None:
-    rows = accepted_rows({"style": {"discrimination": SHARES}})
+    rows = accepted_rows(record_of({"discrimination": SHARES}, StyleInUse))
     assert [row.rule for row in rows] == ["all must rules", "grounded", "length"]
     assert [text.replace("\xa0", " ") for text in rows[0][1:]] == ["90%", "85%", "0%", "5 points"]
 
 
 def test_nothing_is_shown_that_was_not_measured() -> None:
-    for data in ({}, {"style": None}, {"style": {"discrimination": None}}):
-        assert accepted_rows(data) == []
-        assert accepts_sentence(data) == ""
+    for style in (None, record_of({}, StyleInUse)):
+        assert accepted_rows(style) == []
+        assert accepts_sentence(style) == ""
 
 
 @pytest.mark.slow
@@ -40,4 +43,4 @@ def test_a_curation_shows_it_on_its_page_and_in_the_terminal(clean) -> None:
     }
     html, _ = pages(clean)
     assert "What the rules accept" in html
-    assert "answers to other" in curated_text(summary)
+    assert "answers to other" in curated_text(record_of(summary, Curation))

@@ -18,6 +18,7 @@ from tuneworth.reports.page import STYLES
 from tuneworth.reports.sections.usage import tokens_figure
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
 from .chromium import Window
 
 pytestmark = pytest.mark.browser
@@ -183,7 +184,7 @@ def test_parts_and_moves_differ_on_paper_without_colour(window: Window, tmp_path
         "b": {"fixed": None, "input": 500, "output": 20, "cached": 0},
     }
     lines = [SlopeLine("a", 0.9, 0.1, True), SlopeLine("b", 0.1, 0.9, True), SlopeLine("c", 0.5, 0.6, False)]
-    run = StoredRun(Path("r"), {"quality": tokens, "tokens": tokens}, {}, {})
+    run = StoredRun(Path("r"), results_of({"quality": tokens, "tokens": tokens}), {}, {})
     window.open(page_of(tmp_path, [tokens_figure(run), figure("moves", slope_chart(lines, "a", "b"))]))
     window.page.emulate_media(media="print")
     looks = """() => [...document.querySelectorAll(".keys .bar, .keys .move")].map((shape) => {

@@ -216,7 +216,9 @@ def test_a_damaged_file_is_named(evaluated_run: Callable[..., Path], file: str, 
 
 
 def test_bare_results_give_a_page(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text('{"schema": "tuneworth/results/1"}', encoding="utf-8")
+    (tmp_path / "results.json").write_text(
+        '{"schema": "tuneworth/results/1", "project": "p", "created": "2026-11-25"}', encoding="utf-8"
+    )
     assert "No outputs were scored" in write_report(tmp_path)[0].read_text(encoding="utf-8")
 
 

@@ -13,6 +13,8 @@ from tuneworth.reports.sections.examples.examples import chosen_by, kind_words, 
 from tuneworth.reports.sections.examples.gallery import choose_examples
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
+
 Make = Callable[..., Path]
 CARD = re.compile(r'<article class="card.*?</article>', re.DOTALL)
 FIVE = ("plain", "prompted", "short", "rival", "tuned")
@@ -29,8 +31,8 @@ def rewrite(path: Path, change: Callable[[int, dict[str, Any]], None]) -> None:
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def invented(kinds: list[str], *, names: tuple[str, ...] = ("base", "new")) -> StoredRun:
-    """A run of rows of these kinds: lost, won, both, neither or unscored."""
+def invented(kinds: list[str], *, names: tuple[str, ...] = ("base", "new"), others: tuple[str, ...] = ()) -> StoredRun:
+    """A run of rows of these kinds: lost, won, both, neither or unscored; `others` are scored, without outputs."""
     good = {"lost": (1, 0), "won": (0, 1), "both": (1, 1), "neither": (0, 0), "unscored": (None, 1)}
     outputs = {
         (f"r{number}", name): {
@@ -45,9 +47,9 @@ def invented(kinds: list[str], *, names: tuple[str, ...] = ("base", "new")) -> S
         "neither": kinds.count("neither"),
     }  # fmt: skip
     compared = {"baseline": names[0], "candidate": names[-1], **counts} if len(names) > 1 else None
-    quality = {name: {"n": len(kinds), "acceptable": {"share": 0.5}} for name in names}
+    quality = {name: {"n": len(kinds), "acceptable": {"share": 0.5}} for name in (*names, *others)}
     pairs = {f"r{number}": {"input": "q", "output": "a"} for number in range(len(kinds))}
-    return StoredRun(Path("nowhere"), {"quality": quality, "comparison": compared}, pairs, outputs)
+    return StoredRun(Path("nowhere"), results_of({"quality": quality, "comparison": compared}), pairs, outputs)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +71,11 @@ def test_the_section_opens_with_what_it_found(kinds: list[str], said: str):
 def test_the_section_opens_with_something_whatever_is_missing():
     alone = invented(["won", "neither"], names=("new",))
     assert lead(alone) == "“new” is acceptable on 1 of 2 requests."
-    empty = StoredRun(Path("nowhere"), {}, {}, {})
+    empty = StoredRun(Path("nowhere"), results_of(), {}, {})
     assert "none of which could be scored" in lead(empty)
-    unscored = StoredRun(Path("nowhere"), {"quality": {"new": {"n": 0, "acceptable": {"share": None}}}}, {}, {})
+    unscored = StoredRun(
+        Path("nowhere"), results_of({"quality": {"new": {"n": 0, "acceptable": {"share": None}}}}), {}, {}
+    )
     assert "none of which could be scored" in lead(unscored)
 
 
@@ -201,10 +205,8 @@ def test_the_outputs_of_all_other_variants_are_in_the_card(evaluated_run: Make):
 
 
 def test_outputs_that_are_the_same_are_shown_once_and_name_their_variants():
-    run = invented(["won", "won"])
-    quality = run.results["quality"]
+    run = invented(["won", "won"], others=("x", "y", "z"))
     for name, text, good in (("x", "No.", False), ("y", "No.", False), ("z", None, True)):
-        quality[name] = {"n": 2, "acceptable": {"share": 0.5}}
         for id_ in run.pairs:
             output = run.outputs[id_, "new"]["output"] if text is None else text
             run.outputs[id_, name] = {

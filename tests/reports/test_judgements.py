@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from tuneworth.evaluate.results import Judgements
 from tuneworth.reports import write_report
 from tuneworth.reports.sections.judgements import against_checks, against_rules, agreement, caution, judge_rows, lead
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
 from .page_parts import part_html
 
 PART: dict[str, Any] = {
@@ -27,7 +29,12 @@ FOUND: dict[str, Any] = {
 
 
 def stored(**changed: Any) -> StoredRun:
-    return StoredRun(Path("nowhere"), {"judgements": {**copy.deepcopy(FOUND), **changed}}, {}, {})
+    return StoredRun(Path("nowhere"), results_of({"judgements": {**copy.deepcopy(FOUND), **changed}}), {}, {})
+
+
+def judged(run: StoredRun) -> Judgements:
+    assert run.results.judgements is not None
+    return run.results.judgements
 
 
 def plain(text: str) -> str:
@@ -49,14 +56,19 @@ def test_without_a_preference_the_section_says_so():
         lead(run)
         == "In a blind comparison, one person rated the tuned model and the prompted model equal on 1 request."
     )
-    assert judge_rows(run, names=True)[0].share == "no preference"
+    assert judge_rows(judged(run), names=True)[0].share == "no preference"
 
 
 def test_several_people_have_a_row_each_and_one_together():
     judges = [{"judge": name, "seed": seed, **PART} for seed, name in enumerate(("Ada", "", "Ada"))]
     run = stored(judges=judges, agreement={"rows": 20, "share": 0.75, "low": 0.53, "high": 0.89})
-    assert [row.name for row in judge_rows(run, names=True)] == ["Ada", "person 2", "Ada", "together"]
-    assert [row.name for row in judge_rows(run, names=False)] == ["person 1", "person 2", "person 3", "together"]
+    assert [row.name for row in judge_rows(judged(run), names=True)] == ["Ada", "person 2", "Ada", "together"]
+    assert [row.name for row in judge_rows(judged(run), names=False)] == [
+        "person 1",
+        "person 2",
+        "person 3",
+        "together",
+    ]
     assert "3 people preferred" in lead(run)
     assert plain(agreement(run)) == (
         "On 20 requests judged by several people, two of them agreed in 75% of cases (53 to 89%)."
@@ -72,16 +84,16 @@ def test_people_are_held_against_the_checks_where_these_accept_one_side_alone():
 
 def test_what_was_shown_of_a_large_test_is_said():
     pairs = {f"p{n}": {} for n in range(260)}
-    run = StoredRun(Path("nowhere"), {"judgements": FOUND}, pairs, {})
+    run = StoredRun(Path("nowhere"), results_of({"judgements": FOUND}), pairs, {})
     assert caution(run).startswith("The page shows 200 of 260 requests, first those on which the two differ.")
     assert caution(stored()) == ""
-    assert caution(StoredRun(Path("nowhere"), {}, pairs, {})) == ""
+    assert caution(StoredRun(Path("nowhere"), results_of(), pairs, {})) == ""
 
 
 def test_without_judgements_nothing_is_said():
-    run = StoredRun(Path("nowhere"), {}, {}, {})
+    run = StoredRun(Path("nowhere"), results_of(), {}, {})
     assert [lead(run), agreement(run)] == ["", ""]
-    assert judge_rows(run, names=True) == against_checks(run) == []
+    assert against_checks(run) == []
 
 
 @pytest.mark.parametrize("examples", [True, False])

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from tuneworth.curate import Curation
 from tuneworth.reports.junit import junit_of_curation, junit_of_run
 from tuneworth.reports.stored import StoredCuration, StoredRun
+
+from ..shared import record_of, results_of
 
 HOSTILE = "a<b>&\"'\x00\x1b]]>--><![CDATA[ \ud800 \ufffe \r\n\u2028 \u202e 😀"
 # How XML readers see it in an attribute of one line.
@@ -51,7 +54,7 @@ def results(**more: Any) -> dict[str, Any]:
 
 
 def suites(found: dict[str, Any]) -> dict[str, ET.Element]:
-    text = junit_of_run(StoredRun(path=Path("run"), results=found, pairs={}, outputs={}, facts={}))
+    text = junit_of_run(StoredRun(Path("run"), results_of(found), {}, {}))
     return {suite.get("name", ""): suite for suite in ET.fromstring(text.encode())}
 
 
@@ -71,7 +74,7 @@ def test_only_the_candidate_fails_and_only_where_it_is_worse_beyond_chance():
 
 
 @pytest.mark.parametrize(
-    "moved", [compared(-0.5, 0.05), compared(-0.5, None), compared(-0.5, 1e-9, "should"), compared(0.5, 1e-9), {}]
+    "moved", [compared(-0.5, 0.05), compared(-0.5, None), compared(-0.5, 1e-9, "should"), compared(0.5, 1e-9)]
 )
 def test_a_rule_passes_by_chance_by_advice_and_where_the_candidate_is_better(moved):
     found = results()
@@ -148,9 +151,7 @@ def test_the_comparison_fails_where_it_does_not_count(verdict, risks, state):
 
 def test_counts_of_suites_and_of_the_whole_add_up():
     found = results(risks=[{"id": "drift", "status": "not checked"}], gates=[{"gate": "g", "value": 1, "holds": False}])
-    root = ET.fromstring(
-        junit_of_run(StoredRun(path=Path("run"), results=found, pairs={}, outputs={}, facts={})).encode()
-    )
+    root = ET.fromstring(junit_of_run(StoredRun(Path("run"), results_of(found), {}, {})).encode())
     for count, tag in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
         assert int(root.get(count, "")) == len(list(root.iter(tag))) == sum(int(s.get(count, "")) for s in root)
         assert all(int(suite.get(count, "")) == len(list(suite.iter(tag))) for suite in root)
@@ -180,7 +181,7 @@ def test_no_two_cases_of_a_suite_have_one_name():
 
 @pytest.mark.parametrize("part", ["comparison", "seconds"])
 def test_a_part_may_be_missing(part):
-    found = suites(results() | {part: None})
+    found = suites({key: value for key, value in results().items() if key != part})
     assert set(found) == {"prompted", "tuned", "verdict"}
 
 
@@ -207,7 +208,7 @@ def test_a_curated_run_has_its_rules_its_certificate_and_its_warnings():
     }
 
     def read(data: dict[str, Any]) -> dict[str, ET.Element]:
-        text = junit_of_curation(StoredCuration(Path("run"), data, pl.DataFrame(), {}))
+        text = junit_of_curation(StoredCuration(Path("run"), record_of(data, Curation), pl.DataFrame(), {}))
         return {suite.get("name", ""): suite for suite in ET.fromstring(text.encode())}
 
     found = read(summary)

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from tuneworth.curate import curate, write_curated
+from tuneworth.evaluate.results import Gate, Money
 from tuneworth.reports import markdown as summary
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.stored import StoredRun
-from tuneworth.reports.variant_tables import variant_rows
 from tuneworth.style import read_style
 
+from ..shared import record_of, results_of
 from .first_screen_kinds import KINDS, kind_maker
 
 HOSTILE = (
@@ -123,27 +124,29 @@ def test_hostile_texts_stay_texts(make_run: Callable[..., Path]) -> None:
 
 
 def stored(**results: Any) -> StoredRun:
-    return StoredRun(Path("run"), results, {}, {})
+    return StoredRun(Path("run"), results_of(results), {}, {})
 
 
 def test_many_variants_risks_and_gates_are_cut() -> None:
     scored = {f"v{n}": {"n": 5, "acceptable": {"share": 0.5, "low": 0.2, "high": 0.8}} for n in range(30)}
-    rows = variant_rows(stored(quality=scored))
+    rows = summary.variant_rows(stored(quality=scored))
     assert (len(rows), rows[-1][0]) == (11, "and 20 more")
     assert {len(row) for row in rows} == {7}
     risks = [{"id": f"r{n}", "status": "warn" if n < 8 else "over", "evidence": ""} for n in range(9)]
     assert [name for name, _, _ in summary.risk_lines(stored(risks=risks))] == ["r8", "r0", "r1", "r2", "r3"]
     gates = [{"gate": f"g{n}", "holds": n != 25} for n in range(26)]
-    assert summary.gate_lines(stored(gates=gates))[0] == ("g25", "does not hold")
-    assert len(summary.gate_lines(stored(gates=gates))) == 10
+    lines = summary.gate_lines([record_of(gate, Gate) for gate in gates])
+    assert lines[0] == ("g25", "does not hold")
+    assert len(lines) == 10
 
 
 def test_a_loss_has_a_real_minus_and_never_stays_never() -> None:
     money = {
-        "currency": "EUR", "saving_per_request": -0.001, "saving_share": -0.032, "investment": 10.0, "npv": -5.0,
+        "currency": "EUR", "failures": "ignore",
+        "saving_per_request": -0.001, "saving_share": -0.032, "investment": 10.0, "npv": -5.0,
         "requests_per_day": 7.0, "saving_per_day": -0.007, "payback_days": None, "horizon_days": 365.0,
     }  # fmt: skip
-    lines = dict(summary.money_lines(stored(money=money)))
+    lines = dict(summary.money_lines(record_of(money, Money)))
     assert len(lines) == 6
     assert lines["Saving per request"].replace("\xa0", " ") == "−0.001 EUR, −3%"
     assert (lines["Payback"], lines["Breaks even"]) == ("never", "at no volume")

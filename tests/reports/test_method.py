@@ -15,6 +15,8 @@ from tuneworth.reports.sections.method import check_lines, section
 from tuneworth.reports.sections.settings import DEFAULTS, settings_of
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
+
 ATTACK = "</dd></dl><script>alert(1)</script>"
 
 
@@ -26,7 +28,7 @@ def texts(run: StoredRun) -> dict[str, str]:
 
 
 def stored(results: dict[str, Any], facts: dict[str, Any] | None = None) -> StoredRun:
-    return StoredRun(Path("r"), results, {}, {}, facts or {})
+    return StoredRun(Path("r"), results_of(results), {}, {}, facts or {})
 
 
 def quality(**keys: Any) -> dict[str, Any]:
@@ -88,9 +90,9 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
         "money",
         "verdict",
     } <= set(found)
-    assert run.results["comparison"]["method"] in found["comparison"]
+    assert run.results.comparison.method in found["comparison"]
     assert "10,000 simulated scenarios" in found["money"]
-    assert f"Here it was rule {run.results['verdict']['rule']}:" in found["verdict"]
+    assert f"Here it was rule {run.results.verdict.rule}:" in found["verdict"]
     page = write_report(run.path)[0].read_text(encoding="utf-8")
     assert all(page.count(f'id="m-{name}"') == 1 for name in found)
     ids = re.findall(r' id="([^"]+)"', page)
@@ -100,10 +102,11 @@ def test_a_real_run_tells_its_methods_and_holds_them_against_its_results(evaluat
 @pytest.mark.slow
 def test_every_rule_stands_with_its_p_values_the_surest_first(evaluated_run):
     run = read_run(evaluated_run(n=42, roi=None))
-    lines = check_lines(run)
-    checks = run.results["comparison"]["checks"]
+    assert run.results.comparison is not None
+    checks = run.results.comparison.checks
+    lines = check_lines(checks)
     assert {line[0] for line in lines} == set(checks)
-    order = [checks[line[0]]["p_value"] for line in lines]
+    order = [checks[line[0]].p_value for line in lines]
     assert order == sorted(order)
 
 
@@ -130,7 +133,8 @@ def test_a_setting_says_where_it_comes_from():
     }  # fmt: skip
     config = {"curate": {"near_duplicate": 0.9}, "train": {"epochs": 3}, "evaluate": {"max_pairs": 80}}
     found = {
-        s.key: (s.value, s.source) for s in settings_of(results, {"config": config, "seed": 5, "seed_stated": True})
+        s.key: (s.value, s.source)
+        for s in settings_of(results_of(results), {"config": config, "seed": 5, "seed_stated": True})
     }
     assert found == {
         "curate.near_duplicate": ("0.9", "stated"), "curate.keep": ("best style", "default"),
@@ -144,12 +148,12 @@ def test_a_setting_says_where_it_comes_from():
 
 
 def test_nothing_is_called_a_default_of_a_run_whose_settings_are_not_known():
-    assert settings_of({"verdict": {"rule": 7}}, {}) == []
+    assert settings_of(results_of(verdict={"rule": 7}), {}) == []
 
 
 def test_hostile_names_stay_text(make_run):
     def change(results: dict[str, Any]) -> None:
-        results["variants"] = {ATTACK: {"source": ATTACK, "model": ATTACK, "settings": {ATTACK: ATTACK}}, "odd": None}
+        results["variants"] = {ATTACK: {"model": ATTACK, "settings": {ATTACK: ATTACK}}}
         results["style"]["name"] = ATTACK
         results["comparison"]["checks"] = {ATTACK: {"value": None, "p_value": None, "level": "must"}}
         results["validity"] = [{"text": ATTACK}]

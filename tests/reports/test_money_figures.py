@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tuneworth.core import unbroken as say
+from tuneworth.evaluate.results import Money
 from tuneworth.reports import read_run
 from tuneworth.reports.sections.money.money import lead
 from tuneworth.reports.sections.money.money_charts import (
     axis_words,
-    part_label,
     parts_figure,
     payback_figure,
+    saving_parts,
     scenarios,
     tornado_figure,
     volume_figure,
@@ -23,6 +24,27 @@ from tuneworth.reports.sections.money.money_charts import (
 from tuneworth.reports.stored import StoredRun
 
 from .test_money_tables import SITUATIONS, counted, words_of
+
+
+def money_of(run: StoredRun) -> Money:
+    assert run.results.money is not None
+    return run.results.money
+
+
+def parts_drawn(run: StoredRun) -> str:
+    return parts_figure(run, money_of(run))
+
+
+def payback_drawn(run: StoredRun) -> str:
+    return payback_figure(money_of(run))
+
+
+def volume_drawn(run: StoredRun) -> str:
+    return volume_figure(run, money_of(run))
+
+
+def tornado_drawn(run: StoredRun) -> str:
+    return tornado_figure(money_of(run))
 
 
 @pytest.fixture
@@ -88,8 +110,8 @@ def test_nothing_acceptable_is_named_where_it_is_what_leaves_the_cost_open(store
 
 
 def test_the_parts_name_what_their_cost_is_of(stored):
-    assert "Cost of an acceptable output, from baseline to candidate" in parts_figure(stored(**SITUATIONS["dropped"]))
-    assert "Cost of a request, from baseline to candidate" in parts_figure(stored())
+    assert "Cost of an acceptable output, from baseline to candidate" in parts_drawn(stored(**SITUATIONS["dropped"]))
+    assert "Cost of a request, from baseline to candidate" in parts_drawn(stored())
 
 
 @pytest.mark.parametrize("share", [0.054, 0.0005, 0.54])
@@ -103,7 +125,7 @@ def test_the_saving_is_said_as_on_the_first_screen(stored, share):
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_chart_of_every_account_has_numbers_that_are_some(stored, situation):
     run = stored(**SITUATIONS[situation])
-    drawn = [figure(run) for figure in (parts_figure, payback_figure, volume_figure, tornado_figure)]
+    drawn = [figure(run) for figure in (parts_drawn, payback_drawn, volume_drawn, tornado_drawn)]
     assert any(drawn)
     for chart in drawn:
         assert not re.search(r"\bnan\b|\binf\b|not measured", chart, re.IGNORECASE)
@@ -111,7 +133,7 @@ def test_every_chart_of_every_account_has_numbers_that_are_some(stored, situatio
 
 
 def test_the_waterfall_goes_from_one_cost_to_the_other(stored):
-    text = words_of(parts_figure(stored(**SITUATIONS["repaired, with upkeep"])))
+    text = words_of(parts_drawn(stored(**SITUATIONS["repaired, with upkeep"])))
     assert re.search(
         r"prompted 0.0371 EUR .*Shorter prompt −0.00286 EUR .*Fewer failures −0.024 EUR .*tuned 0.0103 EUR", text
     )
@@ -119,9 +141,11 @@ def test_the_waterfall_goes_from_one_cost_to_the_other(stored):
 
 def test_a_part_that_costs_more_is_hatched_with_a_plus_and_named_for_it(stored):
     run = stored({"parts": {"guide": 0.003, "model": -0.001, "failures": 0.0}})
-    drawn = parts_figure(run)
+    drawn = parts_drawn(run)
     assert "Shorter prompt" in drawn
-    assert (part_label("failures", 0.002), part_label("failures", -0.002)) == ("Fewer failures", "More failures")
+    for failures, words in ((0.002, "Fewer failures"), (-0.002, "More failures")):
+        parts = {"guide": 0.0, "model": 0.0, "failures": failures}
+        assert saving_parts(money_of(stored({"parts": parts})))[2] == (words, failures)
     assert "+0.001\u00a0EUR" in drawn
     assert drawn.count('class="bar r-loss"') == 1
     assert "no change" in drawn
@@ -129,47 +153,46 @@ def test_a_part_that_costs_more_is_hatched_with_a_plus_and_named_for_it(stored):
 
 def test_the_payback_says_how_many_scenarios_are_in_time(stored):
     run = stored(failures="repair", failure_cost=0, requests_per_day=[100, 800, 5000])
-    found, inside = (
-        run.results["money"]["payback_distribution"],
-        run.results["money"]["probability_of_payback_in_target"],
-    )
-    text = words_of(payback_figure(run))
+    found, inside = money_of(run).payback_distribution, money_of(run).probability_of_payback_in_target
+    assert found is not None
+    assert inside is not None
+    text = words_of(payback_drawn(run))
     assert f"The investment pays back within 90 days in {scenarios(inside)} simulated scenarios" in text
     assert "target: 90 days" in text
-    low, high = (run.results["money"][f"payback_days_{end}"] for end in ("p5", "p95"))
+    low, high = money_of(run).payback_days_p5, money_of(run).payback_days_p95
     assert (
         f"In 90% of the scenarios it takes {words_of(say.days_range(low, high))}. In 90% of the scenarios the gain is"
         in text
     )
-    drawn = payback_figure(run)
+    drawn = payback_drawn(run)
     assert 'class="column inside"' in drawn
     assert 'class="column outside"' in drawn
-    assert sum(each["share"] for each in found["bins"]) > 0.9
+    assert sum(each.share for each in found.bins) > 0.9
 
 
 def test_a_payback_that_never_comes_has_no_bars_and_a_hatched_row(stored):
     never = {"bins": [], "never": 1.0, "target_days": 90.0, "beyond": 0.0}
-    drawn = payback_figure(stored({"payback_distribution": never, "probability_of_payback_in_target": 0.0}))
+    drawn = payback_drawn(stored({"payback_distribution": never, "probability_of_payback_in_target": 0.0}))
     assert "in none of 100 simulated scenarios" in words_of(drawn)
     assert "column" not in drawn
     assert drawn.count('class="bar r-loss"') == 1
 
 
 def test_no_payback_is_drawn_where_the_saving_itself_is_not_known(stored):
-    assert payback_figure(stored())
-    assert payback_figure(stored({"saving_per_request": None})) == ""
+    assert payback_drawn(stored())
+    assert payback_drawn(stored({"saving_per_request": None})) == ""
 
 
 def test_no_gain_is_moved_where_none_can_be_counted(stored):
     lines = [{"key": "failure_cost", "low": 0.05, "high": 0.2, "npv_low": 1.0, "npv_high": 900.0}]
-    assert tornado_figure(stored({"tornado": lines, "npv": 500.0}))
-    assert tornado_figure(stored({"tornado": lines, "npv": None})) == ""
+    assert tornado_drawn(stored({"tornado": lines, "npv": 500.0}))
+    assert tornado_drawn(stored({"tornado": lines, "npv": None})) == ""
 
 
 def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(stored):
     bins = [{"from": 1.0, "to": 2.0, "share": 0.5}, {"from": 2.0, "to": 3.0, "share": 0.5}]
     spread = {"bins": bins, "never": 0.0, "target_days": 3650.0, "beyond": 0.0}
-    drawn = payback_figure(stored({"payback_distribution": spread, "probability_of_payback_in_target": 1.0}))
+    drawn = payback_drawn(stored({"payback_distribution": spread, "probability_of_payback_in_target": 1.0}))
     widths = [float(width) for width in re.findall(r'class="column inside" x="[\d.]+%" width="([\d.]+)%"', drawn)]
     assert len(widths) == 2
     assert min(widths) > 20
@@ -178,13 +201,13 @@ def test_a_target_far_beyond_all_paybacks_does_not_press_the_bars_into_a_corner(
 
 def test_the_batch_shows_what_it_leaves_over(stored):
     run = stored(**SITUATIONS["a batch"], failures="repair", failure_cost=[0, 0, 1])
-    assert "The batch saves more than it costs in" in words_of(payback_figure(run))
-    assert volume_figure(run) == ""
+    assert "The batch saves more than it costs in" in words_of(payback_drawn(run))
+    assert volume_drawn(run) == ""
 
 
 def test_the_curve_has_its_band_break_even_and_today(stored):
     run = stored(failures="repair", failure_cost=[0, 1, 3])
-    drawn = volume_figure(run)
+    drawn = volume_drawn(run)
     assert drawn.count("<polygon") == 1
     assert "90% of scenarios" in drawn
     assert "today: 5,000 a day" in drawn
@@ -193,7 +216,7 @@ def test_the_curve_has_its_band_break_even_and_today(stored):
 
 def test_a_curve_of_an_older_run_is_drawn_without_a_band(stored):
     curve = [{"requests_per_day": 10.0**n, "payback_days": None, "npv": 10.0**n - 500} for n in range(2, 6)]
-    drawn = volume_figure(stored({"volume_curve": curve}))
+    drawn = volume_drawn(stored({"volume_curve": curve}))
     assert "<polygon" not in drawn
     assert "90 of 100" not in drawn
     assert "not measured" not in drawn
@@ -206,7 +229,7 @@ def test_values_of_any_size_are_drawn(stored, npv):
         {"requests_per_day": v, "payback_days": None, "npv": npv, "npv_p5": npv, "npv_p95": npv}
         for v in (1e-3, 1.0, 1e12)
     ]
-    drawn = volume_figure(
+    drawn = volume_drawn(
         stored({"volume_curve": curve, "break_even_requests_per_day": 1.0, "requests_per_day": 1.0001})
     )
     assert "<svg" in drawn
@@ -216,7 +239,7 @@ def test_values_of_any_size_are_drawn(stored, npv):
 
 def test_seven_rows_around_today_and_the_break_even_are_printed(stored):
     run = stored()
-    rows = volume_rows(run)
+    rows = volume_rows(money_of(run))
     assert len(rows) == 7
     volumes = [float(row[0].replace(",", "")) for row in rows]
     assert volumes == sorted(volumes)
@@ -230,7 +253,7 @@ def test_the_tornado_names_each_end_by_its_input_and_leaves_out_what_moves_littl
         {"key": "failure_cost", "low": 0.05, "high": 0.2, "npv_low": -340.4, "npv_high": 4120.6},
         {"key": "tuned.output_tokens", "low": 20.123456, "high": 24.0, "npv_low": 502.0, "npv_high": 500.0},
     ]
-    text = words_of(tornado_figure(stored({"tornado": lines, "npv": 500.0})))
+    text = words_of(tornado_drawn(stored({"tornado": lines, "npv": 500.0})))
     assert "cost of an unacceptable output at 0.05: −340.40 EUR at 0.2: 4,121 EUR" in text
     assert "tuned: acceptable outputs at 90%: 100 EUR at 95%: 900 EUR" in text
     assert "1 more input has a smaller effect." in text

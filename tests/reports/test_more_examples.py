@@ -1,6 +1,5 @@
 """The learning curve, the choice of the baseline and stated risks on the page."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +8,17 @@ import pytest
 
 from tuneworth.evaluate import fit_curve
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.learning_curve import curve_figure, curve_sentence
+from tuneworth.reports.sections.training import curve_figure, curve_sentence
 from tuneworth.reports.stored import StoredRun
+
+from ..shared import results_of
 
 
 def tell(results: dict[str, Any]) -> None:
     """A learning curve, and a risk that is only stated."""
     outcomes = (np.random.default_rng(0).random((60, 4)) < [0.5, 0.6, 0.7, 0.75]).astype(float)
     curve = fit_curve([37, 75, 150, 300], outcomes).to_json()
-    results["learning_curve"] = {**curve, "evidence": "four <b>adapters</b>"}
+    results["learning_curve"] = curve
     results["risks"] = [
         {"id": "drift", "status": "warn", "value": 50, "limit": 365, "evidence": "x", "measured": False}
     ]
@@ -27,7 +28,6 @@ def test_the_page_says_what_more_examples_would_give(make_run):
     page = write_report(make_run(change=tell))[0].read_text()
     assert "Would more examples help?" in page
     assert "Twice the examples (600 pairs) would" in page
-    assert "four &lt;b&gt;adapters" in page.lower()
     assert "a concern, by stated numbers" in page
 
 
@@ -35,7 +35,7 @@ def stored(value: float = 0.05, low: float = 0.04, high: float = 0.07, **keys: A
     shares = [{"share": share, "low": share - 0.1, "high": share + 0.1} for share in (0.5, 0.6, 0.7)]
     curve = {"sizes": [75, 150, 300], "acceptable": shares,
              "doubling": {"to": 600, "gain": {"value": value, "low": low, "high": high}}}  # fmt: skip
-    return StoredRun(Path("r"), {"learning_curve": curve | keys}, {}, {})
+    return StoredRun(Path("r"), results_of({"learning_curve": curve | keys}), {}, {})
 
 
 @pytest.mark.parametrize(("gain", "said"), [
@@ -57,17 +57,10 @@ def test_the_estimate_is_drawn_behind_the_last_size_and_no_further():
 
 
 @pytest.mark.parametrize("keys", [
-    {"sizes": []}, {"sizes": [75]}, {"acceptable": None}, {"sizes": None}, {"acceptable": [{}, "odd", {"share": "x"}]},
+    {"sizes": []}, {"sizes": [75]}, {"acceptable": None}, {"sizes": None}, {"acceptable": [{}, {"share": None}]},
 ])  # fmt: skip
 def test_a_curve_without_two_sizes_is_not_drawn(keys: dict[str, Any]):
     assert curve_figure(stored(**keys)) == ""
-
-
-@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -float("inf"), 1e300, None, "3", True])
-def test_odd_numbers_leave_no_mark(odd: Any):
-    run = stored(odd, odd, odd, acceptable=[{"share": odd, "low": odd, "high": odd}, {"share": 0.5}, {"share": 0.6}])
-    figure = curve_figure(run)
-    assert not re.search(r"\b(nan|inf|None)\b", figure + curve_sentence(run))
 
 
 def test_a_gain_beyond_everything_stays_inside_the_chart():

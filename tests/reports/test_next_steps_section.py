@@ -8,13 +8,15 @@ import pytest
 
 from tuneworth.core import say
 from tuneworth.evaluate import decide
+from tuneworth.evaluate.results import Step
 from tuneworth.reports import verdict_text, write_report
 from tuneworth.reports.page import render_section
-from tuneworth.reports.sections.next_steps import brings, lead, section, step_rows
+from tuneworth.reports.sections.next_steps import brings, lead, section, step_rows, steps_of
 from tuneworth.reports.stored import StoredRun, read_run
 
 from ..evaluate.situations import costs, situation
 from ..evaluate.test_next_steps import REPAIR, enriched
+from ..shared import record_of, results_of
 
 HOW = {"points": "As measured.", "money": "By the day.", "minutes": "Not stated."}
 
@@ -40,7 +42,7 @@ def drawn(run: StoredRun) -> str:
 
 
 def run_of(*steps: dict[str, Any]) -> StoredRun:
-    return StoredRun(Path("r"), {"verdict": {"steps": list(steps)}}, {}, {})
+    return StoredRun(Path("r"), results_of({"verdict": {"steps": list(steps)}}), {}, {})
 
 
 GAIN = {"per_month": amount(2171.6), "once": amount(-1460.0), "currency": "EUR"}
@@ -100,9 +102,9 @@ COMPARED = {"candidate": "tuned", "baseline": "template"}
 ])  # fmt: skip
 def test_the_gain_of_acting_on_the_verdict_says_what_it_is_compared_with(id_, kind, today, said):
     gained = step(kind=kind, points=amount(0.7125)) | {"id": id_}
-    results = {"comparison": COMPARED, "rivals": [{"name": today, "today": True}] if today else []}
-    assert brings(gained, say, results=results) == said
-    assert brings(gained, say) == "+71 points"
+    results = results_of(comparison=COMPARED, rivals=[{"name": today, "today": True}] if today else [])
+    assert brings(record_of(gained, Step), say, results=results) == said
+    assert brings(record_of(gained, Step), say) == "+71 points"
 
 
 def test_columns_without_a_figure_are_left_out_and_later_steps_are_folded():
@@ -116,7 +118,7 @@ def test_columns_without_a_figure_are_left_out_and_later_steps_are_folded():
 
 def test_a_run_without_steps_has_no_section():
     assert section(run_of()) is None
-    assert section(StoredRun(Path("r"), {"verdict": None}, {}, {})) is None
+    assert section(StoredRun(Path("r"), results_of({"verdict": None}), {}, {})) is None
 
 
 def test_texts_of_a_run_are_escaped():
@@ -128,13 +130,14 @@ def test_texts_of_a_run_are_escaped():
 def test_the_terminal_has_the_first_three_with_what_they_bring():
     results = enriched(situation((20, 100, 0, 80), roi=costs(1000, **REPAIR))) | {"tokens": {}, "seconds": {}}
     verdict = decide(results)
-    lines = verdict_text(results | {"verdict": verdict}).splitlines()
+    decided = results_of(results | {"verdict": verdict})
+    lines = verdict_text(decided).splitlines()
     told = " ".join(" ".join(lines[lines.index("What to do next") :]).split())
-    steps = verdict["steps"]
+    steps = steps_of(decided)
     assert len(steps) > 3
     for n, each in enumerate(steps[:3], start=1):
-        assert f"{n}. {each['do']}" in told
-        found = brings(each, say, results=results)
+        assert f"{n}. {each.do}" in told
+        found = brings(each, say, results=decided)
         assert not found or f"({found})" in told
     assert f"and {len(steps) - 3} more, in the report" in told
     assert max(map(len, lines)) <= 80
@@ -145,11 +148,11 @@ def test_page_and_markdown_show_the_steps_of_the_results_in_their_order(evaluate
     run = evaluated_run()
     write_report(run)
     stored, page, summary = read_run(run), (run / "report.html").read_text(), (run / "report.md").read_text()
-    steps = stored.results["verdict"]["steps"]
+    steps = steps_of(stored.results)
     assert '<section class="part" id="next">' in page
     places = [int(n) for n in re.findall(r'id="?step-(\d+)', page)]
     assert places == list(range(1, len(steps) + 1))
     rows = re.findall(r"^\| (\d+) \| (.*?) \|", summary.split("## What to do next")[1].split("\n## ")[0], re.MULTILINE)
     assert [int(n) for n, _ in rows] == places
     for (_, shown), each in zip(rows, steps, strict=True):
-        assert shown.replace("\\", "")[:10] == each["do"][:10]
+        assert shown.replace("\\", "")[:10] == each.do[:10]

@@ -10,7 +10,8 @@ import pytest
 
 from tuneworth.cli import main
 from tuneworth.core import DataError
-from tuneworth.curate import curate, read_ledger, write_curated
+from tuneworth.curate import Curation, curate, read_ledger, write_curated
+from tuneworth.evaluate.results import ModelFacts, Provenance
 from tuneworth.examples import example_path
 from tuneworth.reports import read_run, write_report
 from tuneworth.reports.sections.provenance import (
@@ -24,7 +25,13 @@ from tuneworth.reports.sections.provenance import (
 )
 from tuneworth.reports.stored import StoredCuration, StoredRun, read_curation
 
+from ..shared import record_of, results_of
+
 ORIGIN = {"versions": {"tuneworth": "0.1.0"}, "seed": 3, "seconds": {"curate": 1.0, "train": 200}, "test_set_used": 1}
+
+
+def origin(**keys: Any) -> Provenance:
+    return record_of(ORIGIN | keys, Provenance)
 
 
 def run(command: str, results: dict[str, Any] | None = None, **keys: Any) -> StoredRun:
@@ -35,7 +42,7 @@ def run(command: str, results: dict[str, Any] | None = None, **keys: Any) -> Sto
         "versions": {"tuneworth": "0.1.0"},
         "config": {"data": {}},
     }
-    return StoredRun(Path("r"), results or {}, {}, {}, known | keys)
+    return StoredRun(Path("r"), results_of(results or {}), {}, {}, known | keys)
 
 
 def called(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +116,7 @@ def test_what_repeats_says_what_may_not():
     assert any("another day" in line for line in what_repeats(run("tuneworth run", endpoint)))
     imported = {"variants": {"prompted": {"source": "outputs"}}}
     assert not any("bit-for-bit" in line for line in what_repeats(run("tuneworth evaluate --pairs", imported)))
-    curated = StoredCuration(Path("r"), {}, pl.DataFrame(), {})
+    curated = StoredCuration(Path("r"), record_of({}, Curation), pl.DataFrame(), {})
     assert what_repeats(curated)[0].endswith("Only times vary.")
 
 
@@ -119,23 +126,23 @@ def test_what_repeats_says_what_may_not():
     (22, "on a test set used for the 22nd time, which makes its result less reliable.", True), (None, "in 3 min 21 s.", False),
 ])  # fmt: skip
 def test_a_worn_test_set_is_warned_of(used: int | None, end: str, warned: bool):
-    origin = ORIGIN | {"test_set_used": used}
-    assert lead(origin).replace("\xa0", " ").endswith(end)
-    assert bool(reuse_warning(origin)) == warned
+    made = origin(test_set_used=used)
+    assert lead(made).replace("\xa0", " ").endswith(end)
+    assert bool(reuse_warning(made)) == warned
 
 
 def test_no_folder_of_the_disk_stands_in_facts_fingerprints_or_page(make_run):
     secret = "/home/ann/secret-project"
     model = {"name": f"{secret}/models/small", "sha256": "ab" * 32}
     inputs = [{"path": f"{secret}/pairs.jsonl", "sha256": "cd" * 32}]
-    origin = ORIGIN | {"model": model, "inputs": inputs}
-    assert ("pairs.jsonl", "cd" * 32) in fingerprints(origin)
-    assert ("Base model", "small") in [(row.label, row.value) for row in origin_facts(origin)]
+    made = origin(model=record_of(model, ModelFacts), inputs=inputs)
+    assert ("pairs.jsonl", "cd" * 32) in fingerprints(made)
+    assert ("Base model", "small") in [(row.label, row.value) for row in origin_facts(made)]
 
     def change(results: dict[str, Any]) -> None:
         results["provenance"] |= {"model": model, "inputs": inputs, "command": f"tuneworth run {secret}"}
         results["variants"]["tuned"] |= {"model": f"{secret}/models/small", "file": f"{secret}/out.jsonl"}
-        results["learning_curve"] = {"sentence": f"see {secret}/x", "evidence": f"{secret}/y"}
+        results["learning_curve"] = {"sentence": f"see {secret}/x"}
 
     html = write_report(make_run(change=change))[0].read_text(encoding="utf-8")
     parts = html[html.index('id="training"') :]

@@ -14,6 +14,7 @@ from tuneworth.reports.sections.quality_charts import difference_figure, parts_f
 from tuneworth.reports.sections.rules import check_rows, most_broken, moved_figure, moves, shown_variants
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
 from .page_parts import part_html
 
 SHARE = {"share": 0.5, "low": 0.4, "high": 0.6}
@@ -37,7 +38,7 @@ def compared(**chances: tuple[float | None, float]) -> dict[str, Any]:
 
 
 def run(quality: dict[str, Any], comparison: dict[str, Any] | None = None, **more: Any) -> StoredRun:
-    return StoredRun(Path("r"), {"quality": quality, "comparison": comparison, **more}, {}, {})
+    return StoredRun(Path("r"), results_of({"quality": quality, "comparison": comparison, **more}), {}, {})
 
 
 TWO = {"prompted": scored(0.3, a=60, b=10, c=5, d=0), "tuned": scored(0.86, a=10, b=40, c=6, d=0)}

@@ -13,13 +13,14 @@ from tuneworth.reports.sections.risks import lead, risk_rows, section
 from tuneworth.reports.stored import StoredRun
 from tuneworth.reports.words import without_folders
 
+from ..shared import results_of
 from .page_parts import part_html
 
 ATTACK = '"><script>alert(1)</script>'
 
 
 def stored(*risks: Any) -> StoredRun:
-    return StoredRun(Path("r"), {"risks": list(risks)}, {}, {})
+    return StoredRun(Path("r"), results_of({"risks": list(risks)}), {}, {})
 
 
 def risk(id: str = "overfitting", status: str = "ok", **more: Any) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def test_odd_numbers_are_never_drawn_beside_the_picture(odd: Any, make_run):
 
 
 def test_hostile_risks_stay_text_and_folders_of_the_disk_stay_out(make_run):
-    entries = [risk(ATTACK, ATTACK, evidence=ATTACK, unit=ATTACK),
+    entries = [risk(ATTACK, evidence=ATTACK, unit=ATTACK),
                risk("drift", evidence="the adapter fits /home/ann/secret/models/small only")]  # fmt: skip
     html = write_report(make_run(change=lambda results: results.update(risks=entries)))[0].read_text(encoding="utf-8")
     assert "<script>alert" not in html

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from tuneworth.evaluate.results import Verdict
 from tuneworth.reports import write_report
-from tuneworth.reports.sections.decision import decision_label, verdict_sentence
-from tuneworth.reports.sections.order import other_variants, shown_order
+from tuneworth.reports.sections.first_screen import decision_label, verdict_sentence
 from tuneworth.reports.sections.rivals import form_rows, lead, rival_rows, section, unmeasured_lines
 from tuneworth.reports.stored import StoredRun, read_run
 from tuneworth.reports.words import variant_label
 
+from ..shared import record_of, results_of
 from .page_parts import part_html
 
 SHARE = {"share": 0.9, "low": 0.8, "high": 0.95}
@@ -27,6 +28,9 @@ HOW = {
     "tuned + repair": {"way": "repair", "of": ["tuned"], "tuned": True},
     "tuned, else prompted": {"way": "cascade", "of": ["tuned + repair", "prompted"], "tuned": True},
 }
+
+
+MONEY = {"currency": "EUR", "failures": "repair", "variants": {n: {"effective_cost_per_request": 0.01} for n in HOW}}
 
 
 def row(name: str, share: float, low: float, **more: Any) -> dict[str, Any]:
@@ -42,17 +46,12 @@ def stored(*rows: dict[str, Any], **more: Any) -> StoredRun:
     rivals = list(rows)
     quality = {name: {"n": 100, "acceptable": SHARE} for name in HOW}
     strongest = next((row["name"] for row in rows if row.get("strongest")), "prompted")
-    money = {
-        "currency": "EUR",
-        "failures": "repair",
-        "variants": {n: {"effective_cost_per_request": 0.01} for n in HOW},
-    }
     results: dict[str, Any] = {
-        "quality": quality, "variants": HOW, "rivals": rivals, "money": money,
+        "quality": quality, "variants": HOW, "rivals": rivals, "money": MONEY,
         "comparison": {"baseline": strongest, "candidate": "tuned + repair"},
         "tokens": {"prompted + retry": {"fixed": 500, "input": 100, "output": 30}},
     }  # fmt: skip
-    return StoredRun(Path("r"), results | more, {}, {})
+    return StoredRun(Path("r"), results_of(results | more), {}, {})
 
 
 TEMPLATE = row("template", 0.7, 0.1, calls=0.0, npv=None, payback_days=None, probability=None)
@@ -109,8 +108,7 @@ def test_each_way_says_what_it_took_and_what_training_gains() -> None:
 def test_a_payback_that_never_comes_is_never_and_a_batch_has_a_gain() -> None:
     never = REPAIRED | {"payback_days": None, "probability": 0.001}
     assert rival_rows(stored(never, TEMPLATE))[0].payback == "never"
-    batch = stored(REPAIRED, TEMPLATE)
-    batch.results["money"]["requests_total"] = 1000
+    batch = stored(REPAIRED, TEMPLATE, money=MONEY | {"requests_total": 1000})
     assert plain(rival_rows(batch)[0].payback) == "10 EUR"
 
 
@@ -153,18 +151,18 @@ def test_the_forms_of_the_tuned_model_have_their_share_and_what_goes_on_to_the_f
 
 def test_a_run_with_one_way_and_one_form_needs_no_section() -> None:
     alone = stored(row("prompted", 0.6, 0.2, strongest=True))
-    quality = {name: alone.results["quality"][name] for name in ("prompted", "tuned + repair")}
-    alone.results["quality"] = quality
-    assert section(alone) is None
+    assert section(alone) is not None
+    quality = {name: {"n": 100, "acceptable": SHARE} for name in ("prompted", "tuned + repair")}
+    assert section(stored(row("prompted", 0.6, 0.2, strongest=True), quality=quality)) is None
     assert section(stored()) is None
 
 
 def test_variants_are_shown_by_their_share_and_repaired_ones_before_their_origin() -> None:
-    run = stored(REPAIRED, TEMPLATE)
-    for name, share in (("prompted", 0.4), ("prompted + retry", 0.6), ("template", 0.5), ("tuned", 0.7)):
-        run.results["quality"][name] = {"acceptable": {"share": share}}
-    assert shown_order(run)[:2] == ["prompted + repair", "tuned + repair"]
-    assert other_variants(run) == ["tuned, else prompted", "tuned", "prompted + retry", "template", "prompted"]
+    shares = {"prompted": 0.4, "prompted + retry": 0.6, "template": 0.5, "tuned": 0.7}
+    quality = {name: {"acceptable": {"share": shares.get(name, 0.9)}} for name in HOW}
+    run = stored(REPAIRED, TEMPLATE, quality=quality)
+    assert run.ordered[:2] == ["prompted + repair", "tuned + repair"]
+    assert run.others == ["tuned, else prompted", "tuned", "prompted + retry", "template", "prompted"]
 
 
 @pytest.mark.parametrize(
@@ -184,20 +182,20 @@ def test_variants_are_shown_by_their_share_and_repaired_ones_before_their_origin
     ],
 )
 def test_where_a_template_keeps_its_place_nothing_is_prompted(decision: str, sentence: str, label: str) -> None:
-    verdict = {"decision": decision, "sentence": sentence}
-    assert decision_label(verdict)[0] == label
+    verdict = record_of({"decision": decision, "sentence": sentence}, Verdict)
+    assert decision_label(decision, sentence)[0] == label
     assert verdict_sentence(verdict).startswith(f"{label}: the tuned model 85%")
 
 
 def test_rivals_of_an_older_run_are_read_with_what_they_knew(make_run: Callable[..., Path]) -> None:
-    def older(results: dict[str, Any]) -> None:
-        results["rivals"] = {"plain": {"baseline": "prompted", "candidate": "plain", "difference": {"value": -0.2}}}
-
-    folder = make_run(change=older)
-    rivals = read_run(folder).rivals
-    assert [(one["name"], one["strongest"]) for one in rivals] == [("prompted", True), ("plain", False)]
-    assert rivals[0]["difference"] == read_run(folder).results["comparison"]["difference"]
-    assert rivals[1]["difference"]["value"] is None
+    folder = make_run()
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    results["rivals"] = {"plain": {"baseline": "prompted", "candidate": "plain", "difference": {"value": -0.2}}}
+    (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+    run = read_run(folder)
+    assert [(one.name, one.strongest) for one in run.rivals] == [("prompted", True), ("plain", False)]
+    assert run.rivals[0].difference == run.gap
+    assert run.rivals[1].difference is None
     assert 'id="rivals"' in write_report(folder)[0].read_text(encoding="utf-8")
 
 

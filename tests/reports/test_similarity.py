@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports.sections.quality import repeat_rows, samples_of
+from tuneworth.reports.sections.quality import (
+    classifier_ran,
+    giveaway_lines,
+    no_classifier_lines,
+    repeat_rows,
+    samples_of,
+    similarity_rows,
+)
 from tuneworth.reports.sections.quality_charts import pairs_figure
-from tuneworth.reports.sections.similarity import classifier_ran, giveaway_lines, no_classifier_lines, similarity_rows
 from tuneworth.reports.stored import StoredRun
+
+from ..shared import results_of
 
 LENGTH = {"words": {"mean": 12.5, "median": 12.0, "p95": 21.0}}
 TOLD: dict[str, Any] = {
@@ -20,7 +28,9 @@ TOLD: dict[str, Any] = {
 def run(**parts: Any) -> StoredRun:
     part = {"length": {**LENGTH, "references": LENGTH}, "two_sample": TOLD, **parts}
     alike = {"mean": 0.75, "low": 0.7, "high": 0.8, "n": 9}
-    return StoredRun(Path("r"), {"quality": {"v": {"similarity": {"chrf": alike, "ratio": alike}, **part}}}, {}, {})
+    return StoredRun(
+        Path("r"), results_of({"quality": {"v": {"similarity": {"chrf": alike, "ratio": alike}, **part}}}), {}, {}
+    )
 
 
 def test_a_variant_stands_above_what_people_wrote():
@@ -63,4 +73,4 @@ def test_a_request_with_several_outputs_is_won_more_often_not_alone():
     compared = {"comparison": {"candidate": "c", "baseline": "b", **counts}}
     for samples, name in ((1, "Only c"), (3, "c acceptable more often")):
         quality = {"quality": {"c": {"samples": samples}, "b": {"samples": samples}}}
-        assert name in pairs_figure(StoredRun(Path("r"), {**compared, **quality}, {}, {}))
+        assert name in pairs_figure(StoredRun(Path("r"), results_of({**compared, **quality}), {}, {}))

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.reports.sections.examples.examples import OUTPUT, Telling, choose_telling, telling_lead
 from tuneworth.reports.sections.examples.gallery import example_anchor
-from tuneworth.reports.sections.examples.telling import OUTPUT, Telling, choose_telling, telling_lead
 from tuneworth.reports.stored import StoredRun
+
+from ..shared import results_of
 
 CHECKS = {name: {"sentence": f"Keep {name}.", "level": "must"} for name in ("order", "units", "length")}
 CHECKS["tone"] = {"sentence": "Keep the tone.", "level": "should"}
@@ -34,7 +36,7 @@ def stored(rows: list[tuple[dict[str, Any], dict[str, Any]]], **pair: Any) -> St
     outputs = {
         (f"p{n}", name): side for n, (one, two) in enumerate(rows) for name, side in (("prompted", one), ("tuned", two))
     }
-    return StoredRun(Path("nowhere"), results, pairs, outputs)
+    return StoredRun(Path("nowhere"), results_of(results), pairs, outputs)
 
 
 def chosen(run: StoredRun) -> tuple[Telling, ...]:

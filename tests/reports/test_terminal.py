@@ -1,19 +1,23 @@
 """A run's answers in a terminal: the sentences of the verdict, the rows of the page, in lines that fit."""
 
+from typing import Any
+
 import pytest
 
+from tuneworth.curate import Curation
 from tuneworth.evaluate import decide
 from tuneworth.reports import curated_text, verdict_text
 from tuneworth.reports.terminal import run_of, way_rows
 
 from ..evaluate.situations import costs, situation
+from ..shared import record_of, results_of
 
 HOSTED = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
 
 
 def told(roi=None, **parts):
     results = situation(roi=roi or costs(), **parts) | {"tokens": {}}
-    return verdict_text(results | {"verdict": decide(results)})
+    return verdict_text(results_of(results | {"verdict": decide(results)}))
 
 
 def test_it_says_how_sure_between_the_sentence_and_the_numbers():
@@ -63,10 +67,10 @@ def test_a_verdict_of_an_older_run_needs_no_confidence():
     results = situation(roi=costs()) | {"tokens": {}}
     verdict = decide(results)
     del verdict["confidence"]
-    assert "Confidence" not in verdict_text(results | {"verdict": verdict})
+    assert "Confidence" not in verdict_text(results_of(results | {"verdict": verdict}))
 
 
-SUMMARY = {
+SUMMARY: dict[str, Any] = {
     "rows_read": 10, "outcomes": {"kept": 8, "duplicate": 2}, "rules": {"exact_duplicate": 2},
     "splits": {"train": 5, "validation": 1, "test": 2}, "references_failing": {"test": 1}, "split_notes": ["A note."],
     "certificate": {"threshold": 0.8, "pairs_at_or_above": 0, "siblings_at_or_above": 1}, "overrides": {"applied": 0},
@@ -86,10 +90,10 @@ PAIR = {
 def test_curating_says_how_many_answers_are_in_train_beside_the_splits_and_in_the_certificate():
     found = {**SUMMARY["certificate"], "answers_verbatim": 2, "answers_similar": 0,
              "answers_in_test": {"verbatim": 2, "similar": 0}}  # fmt: skip
-    text = " ".join(curated_text(SUMMARY | {"certificate": found}).split())
+    text = " ".join(curated_text(record_of(SUMMARY | {"certificate": found}, Curation)).split())
     assert "2 test (2 with an output that is also in train)" in text
     assert "but 2 of the 2 test rows (100%) have an output that is also in train, word for word." in text
-    assert "in train" not in curated_text(SUMMARY)
+    assert "in train" not in curated_text(record_of(SUMMARY, Curation))
 
 
 @pytest.mark.parametrize(("table", "shown"), [
@@ -99,7 +103,7 @@ def test_curating_says_how_many_answers_are_in_train_beside_the_splits_and_in_th
       {"threshold": 0.95, "dropped": 0, "conflicts": 0, "example": None}], 1),
 ])  # fmt: skip
 def test_curating_says_what_became_of_the_rows_and_each_borderline_pair_once(table, shown):
-    lines = curated_text(SUMMARY | {"threshold_table": table}).splitlines()
+    lines = curated_text(record_of(SUMMARY | {"threshold_table": table}, Curation)).splitlines()
     assert lines[:5] == [
         "10 rows read: 8 kept; 2 duplicate", "  by rule: exact_duplicate 2", "splits: 5 train, 1 validation, 2 test",
         "  1 test row breaks a rule but is kept, so that the test is not too easy", "  A note.",
@@ -115,5 +119,5 @@ def test_forms_of_the_tuned_model_are_no_ways_without_training():
     rivals = [{"name": name, "measured": name in quality, "acceptable": {"share": 0.5}}
               for name in ("prompted", "plain", "nearest", "prompted + retry", "tuned + short guide")]  # fmt: skip
     comparison = {"baseline": "prompted", "candidate": "tuned"}
-    found = way_rows(run_of({"quality": quality, "rivals": rivals, "comparison": comparison}))
+    found = way_rows(run_of(results_of(quality=quality, rivals=rivals, comparison=comparison)))
     assert [row.label for row in found] == ["prompted", "plain", "nearest examples", "prompted, retried"]

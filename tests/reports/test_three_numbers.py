@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tuneworth.core import as_json
 from tuneworth.core import unbroken as say
 from tuneworth.reports import read_run
 from tuneworth.reports.markdown import money_lines
@@ -12,6 +13,7 @@ from tuneworth.reports.sections import why
 from tuneworth.reports.sections.three_numbers import Number, three_numbers
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
 from .real_run import ROI, write_real_run
 
 
@@ -46,10 +48,10 @@ HOSTED = ROI.replace(PRICES, "hourly = 3\nrequests_per_second = 2").replace(MEND
 @pytest.mark.slow
 def test_a_machine_of_ones_own_is_in_the_cost_of_an_output(tmp_path: Path) -> None:
     cost, _ = counted(tmp_path, HOSTED)
-    money, quality = (read_run(tmp_path / "run" / "run").results[part] for part in ("money", "quality"))
-    found = quality["tuned"]["acceptable"]
+    results = as_json(read_run(tmp_path / "run" / "run").results)
+    found = results["quality"]["tuned"]["acceptable"]
     per_output = [72 / (2000 * found[end]) for end in ("share", "high", "low")]  # 3 EUR an hour
-    assert money["variants"]["tuned"]["cost_with_machines"] == pytest.approx(per_output[0])
+    assert results["money"]["variants"]["tuned"]["cost_with_machines"] == pytest.approx(per_output[0])
     assert (cost.sides[1].value, cost.sides[1].detail) == (
         say.money(per_output[0], "EUR"),
         say.money_range(*per_output[1:], "EUR"),
@@ -64,10 +66,13 @@ def test_the_markdown_page_says_a_machines_cost_as_the_first_screen_does(tmp_pat
     text = (tmp_path / "run" / "run" / "report.md").read_text(encoding="utf-8")
     said = f"tuned: **{cost.sides[1].value}** ({cost.sides[1].detail}) | {cost.change} |"
     assert " ".join(said.split()) in text
-    money = read_run(tmp_path / "run" / "run").results["money"]
-    before, after = money["spend_per_day_baseline"], money["spend_per_day_candidate"]
-    lines = dict(money_lines(read_run(tmp_path / "run" / "run")))
-    assert lines["Saving per request"] == f"{say.money(money['saving_per_request'], 'EUR')}, without machines"
+    money = read_run(tmp_path / "run" / "run").results.money
+    assert money is not None
+    before, after = money.spend_per_day_baseline, money.spend_per_day_candidate
+    assert before is not None
+    assert after is not None
+    lines = dict(money_lines(money))
+    assert lines["Saving per request"] == f"{say.money(money.saving_per_request, 'EUR')}, without machines"
     day = lines["Cost of a day at 2,000 requests, including machines"].replace("\u00a0", " ")
     assert day == f"prompted {before:.2f} EUR, tuned {after:.0f} EUR ({after / before:.2g} times as much)"
     assert lines["Saving per day"].endswith("requests a day, after upkeep")
@@ -81,7 +86,8 @@ def test_machines_are_in_the_cost_whatever_happens_to_failures(tmp_path: Path, f
     more = "\ntries = 2" if failures == "retry" else ""
     stated = f'failures = "{failures}"{more}\nfailure_cost = 0.1\n[roi.investment]'
     cost, _ = counted(tmp_path, HOSTED.replace("[roi.investment]", stated))
-    each = read_run(tmp_path / "run" / "run").results["money"]["variants"]["tuned"]["cost_with_machines"]
+    results = as_json(read_run(tmp_path / "run" / "run").results)
+    each = results["money"]["variants"]["tuned"]["cost_with_machines"]
     assert cost.sides[1].value == say.money(each, "EUR")
     assert each > 72 / 2000 - 1e-12
     assert bool(cost.sides[1].detail) == range_
@@ -110,18 +116,19 @@ def test_one_variant_is_not_said_to_lack_prices(tmp_path: Path) -> None:
 
 def stored(money: dict[str, Any], flips: list[dict[str, Any]]) -> StoredRun:
     comparison = {"baseline": "rival", "candidate": "tuned", "difference": {"value": 0.0, "low": -0.1, "high": 0.1}}
-    return StoredRun(
-        Path("run"),
-        {"quality": {}, "comparison": comparison, "money": money, "verdict": {"decision": "fine-tune", "flips": flips}},
-        {},
-        {},
-    )
+    verdict = {"decision": "fine-tune", "flips": flips}
+    return StoredRun(Path("run"), results_of(comparison=comparison, money=money, verdict=verdict), {}, {})
+
+
+def lead(run: StoredRun) -> str:
+    assert run.results.verdict is not None
+    return why.lead(run, run.results.verdict)
 
 
 def test_the_reasons_name_no_chance_of_what_cannot_be_counted() -> None:
     money = {"probability_of_payback_in_target": 1.0, "target_payback_days": 90, "requests_per_day": 100}
-    assert "investment pays back" in why.lead(stored(money | {"saving_per_request": 0.1}, []))
-    assert why.lead(stored(money | {"saving_per_request": None}, [])) == "Both are equally good."
+    assert "investment pays back" in lead(stored(money | {"saving_per_request": 0.1}, []))
+    assert lead(stored(money | {"saving_per_request": None}, [])) == "Both are equally good."
 
 
 @pytest.mark.parametrize(("to", "said"), [(0.1002, "a little above"), (0.09998, "a little below")])

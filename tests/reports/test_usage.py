@@ -9,15 +9,16 @@ import pytest
 from tuneworth.reports.sections.usage import lead, time_figure, tokens_figure
 from tuneworth.reports.stored import StoredRun
 
+from ..shared import results_of
+
 PROMPTED = {"fixed": 700, "input": 80, "output": 70, "cached": 600}
 TUNED = {"fixed": 30, "input": 80, "output": 31, "cached": 0}
 TIMES = {"prompted": {"p50": 0.26, "p95": 0.31, "per_second": 3.9}, "tuned": {"p50": 0.11, "p95": None}}
 
 
 def run(tokens: Any = None, seconds: Any = None, **more: Any) -> StoredRun:
-    return StoredRun(
-        Path("r"), {"quality": {"prompted": {}, "tuned": {}}, "tokens": tokens, "seconds": seconds, **more}, {}, {}
-    )
+    parts = {"tokens": tokens or {}, "seconds": seconds or {}, **more}
+    return StoredRun(Path("r"), results_of(quality={"prompted": {}, "tuned": {}}, **parts), {}, {})
 
 
 def bars(drawn: str) -> list[tuple[str, float, float]]:
@@ -44,8 +45,8 @@ def bars(drawn: str) -> list[tuple[str, float, float]]:
         ),
         ({"prompted": TUNED, "tuned": TUNED}, None,
          "A request of the tuned model takes 110 tokens in and 31 out, as many in as the prompted model."),
-        ({"prompted": None, "tuned": {"input": 1}}, None, "A request of the tuned model takes 1 token in."),
-        ({"prompted": PROMPTED, "tuned": None}, {"tuned": {"p50": 2.0}},
+        ({"tuned": {"input": 1}}, None, "A request of the tuned model takes 1 token in."),
+        ({"prompted": PROMPTED}, {"tuned": {"p50": 2.0}},
          "Half of the answers of the tuned model took less than 2\u00a0s."),
         (None, None, "This run counted neither tokens nor times."),
     ],
@@ -73,7 +74,7 @@ def test_what_was_not_counted_is_said_and_not_taken_for_nothing() -> None:
     assert [key for key, _, _ in bars(drawn)] == ["whole"]
     assert "<b>100</b> <small>answer not counted</small>" in drawn
     assert drawn.count("<td>not counted</td>") == 3
-    assert tokens_figure(run({"tuned": None})) == ""
+    assert tokens_figure(run()) == ""
     assert tokens_figure(run({"tuned": {"input": None, "output": None}})) == ""
 
 
@@ -118,7 +119,6 @@ def test_counts_that_came_with_the_outputs_are_called_so() -> None:
         ({"guide_tokens": 1, "few_shot": 0}, "sends a style guide of 1 token"),
         ({"guide_tokens": None, "few_shot": 1}, "sends 1 example"),
         ({"guide_tokens": 0, "few_shot": 0}, ""),
-        (None, ""),
     ],
 )
 def test_what_is_sent_each_time_stands_under_the_name(variant: Any, said: str) -> None:

@@ -28,11 +28,11 @@ WRITTEN = {
 SHIPPED = {
     "core.commands", "core.console", "core.machine", "core.stored.run_files", "curate.parts.drive",
     "curate.read.formats.records",
-    "train.model.memory", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
+    "train.model.hardware", "evaluate.risks.forgetting", "reports.page", "project.curation.cluster_curate",
     "project.demo.example", "project.evaluation.gate_paths", "deploy.export.export", "review.server.server",
 }  # fmt: skip
 # After `is_file`: files next to the project, which are compared or searched.
-SEARCHED = {"project.create", "project.history.keeping", "train.trial.checks"}
+SEARCHED = {"project.create", "project.history.keeping", "train.preview"}
 KNOWN = CHECKED | WRITTEN | SHIPPED | SEARCHED
 
 

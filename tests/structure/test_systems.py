@@ -24,7 +24,7 @@ KNOWN = {
     "core/machine.py: resource", "core/machine.py: kill", "core/machine.py: sched_getaffinity", "core/machine.py: sysconf",
     "core/machine.py: fork",
     "curate/read/formats/trial.py: resource", "style/kinds/json_failures.py: resource",
-    "train/model/memory.py: resource", "train/model/threads.py: getloadavg",
+    "train/model/hardware.py: resource", "train/model/hardware.py: getloadavg",
 }  # fmt: skip
 TEXTS = frozenset({"read_text", "write_text"})
 OPENERS = TEXTS | {"open"}
@@ -82,7 +82,7 @@ def test_proc_and_sys_are_read_where_a_machine_is_asked_about() -> None:
             text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
             if " " not in text and text.lstrip("/").startswith(("proc/", "sys/")):
                 found.add(path.relative_to(ROOT).as_posix())
-    assert found == {"core/machine.py", "curate/read/formats/trial.py", "train/model/memory.py"}
+    assert found == {"core/machine.py", "curate/read/formats/trial.py", "train/model/hardware.py"}
 
 
 def test_each_text_has_an_encoding() -> None:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.style import Discrimination, Passing, check_outputs, measure_discrimination, parse_style
-from tuneworth.style.columns import Columns
+from tuneworth.style import Columns, Discrimination, Passing, check_outputs, measure_discrimination, parse_style
 from tuneworth.style.discrimination import inputs_alone, other_outputs
 
 COLOURS = ("red", "blue", "green", "white", "black")

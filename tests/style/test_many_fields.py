@@ -5,8 +5,7 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from tuneworth.style import pair_columns
-from tuneworth.style.columns import field_text
+from tuneworth.style import field_text, pair_columns
 from tuneworth.style.infer import wordings
 from tuneworth.style.infer.wordings import _Phrases, _Row
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.style.facts.number_words import as_digits, stated_numbers, word_keys, words_in
+from tuneworth.style import stated_numbers
+from tuneworth.style.facts.number_words import as_digits, word_keys, words_in
 from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number, span_facts, without_leading_word
 from tuneworth.style.facts.quantities import read_unit
 from tuneworth.style.facts.values import DATE, Date, ratio, ratio_of, read_date, times, values_of

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.train import CardFacts, read_record, refresh_card, run_facts
-from tuneworth.train.model.card import model_card
-from tuneworth.train.model.provenance import write_record
+from tuneworth.train.model.provenance import model_card, write_record
 
 BASE = {
     "name": "org/model", "local": False, "embedded": False, "sha256": "ab" * 32, "licence": "Apache-2.0",

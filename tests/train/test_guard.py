@@ -10,7 +10,7 @@ import torch
 
 from tuneworth.core import RunBroken
 from tuneworth.train import TrainSettings, fit, load_model, merged_adapter
-from tuneworth.train.guard import DivergenceGuard, is_finite, untuned
+from tuneworth.train.loop import DivergenceGuard, is_finite, untuned
 from tuneworth.train.model.adapter import adapter_weights
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter, replace_forward, restore_forward
 

@@ -5,9 +5,9 @@ import torch
 from peft.tuners.lora import Linear as LoraLinear
 
 from tuneworth.core import ModelError
-from tuneworth.train.batches import Batch, collate
+from tuneworth.train.batches import Batch, collate, learning_rate
 from tuneworth.train.examples import Example
-from tuneworth.train.loss import LossPath, fast_paths, split_head, summed_loss
+from tuneworth.train.loss import CHUNK, LossPath, fast_paths, label_loss, split_head, summed_loss
 from tuneworth.train.model.attention import sequence_attention
 from tuneworth.train.model.kernels import (
     attach_adapter,
@@ -16,8 +16,6 @@ from tuneworth.train.model.kernels import (
     replace_forward,
     restore_forward,
 )
-from tuneworth.train.model.loss import CHUNK, label_loss
-from tuneworth.train.schedule import learning_rate
 
 
 def random_examples(rows: int = 3, *, shared: int = 0) -> list[Example]:

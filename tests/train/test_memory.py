@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tuneworth.core import is_out_of_memory
-from tuneworth.train.model import memory
-from tuneworth.train.model.memory import MemoryAtHand, memory_at_hand, memory_in_use, peak_memory_bytes
+from tuneworth.train.model import hardware
+from tuneworth.train.model.hardware import MemoryAtHand, memory_at_hand, memory_in_use, peak_memory_bytes
 
 GB = 10**9
 
@@ -87,7 +87,7 @@ def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with 100 GB to spare."""
     tuple_ = psutil.virtual_memory()._replace(available=100 * GB)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: tuple_)
-    monkeypatch.setattr(memory, "_left_of_own", lambda: None)
+    monkeypatch.setattr(hardware, "_left_of_own", lambda: None)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
 
 
@@ -99,7 +99,7 @@ def test_here_something_is_at_hand() -> None:
 
 @pytest.mark.slow
 def test_the_peak_is_this_programs_own() -> None:
-    code = "from tuneworth.train.model.memory import peak_memory_bytes as p; print(p())"
+    code = "from tuneworth.train.model.hardware import peak_memory_bytes as p; print(p())"
     ballast = torch.ones(10**9, dtype=torch.uint8)  # what a child would inherit by getrusage
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 10**7 < int(done.stdout) < len(ballast)

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 from tuneworth.core import ConfigError, DataError, ModelError, RunBroken
 from tuneworth.train import TrainSettings, fit, load_model, merge, merged_adapter
 from tuneworth.train.model.adapter import attached_adapter
-from tuneworth.train.model.agreement import compare, row_logits, rows_to_compare
 from tuneworth.train.model.kernels import detach_adapter
+from tuneworth.train.model.merge import compare, row_logits, rows_to_compare
 
 WORDS = ["resistor", "diode", "relay", "fuse", "lamp", "switch", "coil", "motor"]
 PAIRS = pl.DataFrame({"id": WORDS, "input": WORDS, "output": [f"yes, {word}" for word in WORDS]})

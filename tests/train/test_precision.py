@@ -16,15 +16,15 @@ import torch
 
 from tuneworth.evaluate.outputs.generate import generate
 from tuneworth.train import TrainSettings, chat_messages, fit, format_notices, load_model, preflight
-from tuneworth.train.model import precision
-from tuneworth.train.model.precision import AUTO, WORTH_IT, fastest_dtype, product_rate
+from tuneworth.train.model import hardware
+from tuneworth.train.model.hardware import AUTO, WORTH_IT, fastest_dtype, product_rate
 
 LIMITED = {"ONEDNN_MAX_CPU_ISA": "AVX2"}  # oneDNN's own switch: the operations fail as on a processor with AVX2 alone
 
 
 @pytest.mark.parametrize(("ratio", "slow"), [(0.25, True), (0.99, True), (1.0, False), (2.2, False)])
 def test_a_notice_says_when_bfloat16_is_the_slower_format(monkeypatch: Any, ratio: float, slow: bool) -> None:
-    monkeypatch.setattr(precision, "bf16_ratio", lambda: ratio)
+    monkeypatch.setattr(hardware, "bf16_ratio", lambda: ratio)
     notices = format_notices(torch.bfloat16, device="cpu")
     assert bool(notices) == slow == any(AUTO in notice for notice in notices)
     assert format_notices(torch.float32, device="cpu") == format_notices(torch.bfloat16, device="cuda") == ()

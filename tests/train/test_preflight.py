@@ -29,11 +29,10 @@ from tuneworth.train import (
 )
 from tuneworth.train.examples import Example, to_examples
 from tuneworth.train.loss import fast_paths
+from tuneworth.train.model.hardware import MemoryAtHand
 from tuneworth.train.model.kernels import attach_adapter, detach_adapter
-from tuneworth.train.model.memory import MemoryAtHand
-from tuneworth.train.trial.checks import data_checks, seed_check
-from tuneworth.train.trial.steps import FRAGMENTED, Trial
-from tuneworth.train.trial.tokens import length_histogram
+from tuneworth.train.preview import data_checks, length_histogram, seed_check
+from tuneworth.train.trial import FRAGMENTED, Trial
 
 planning = import_module("tuneworth.train.preflight")
 
@@ -370,7 +369,7 @@ import torch
 
 torch.set_num_threads(1)
 from tuneworth.train import TrainSettings, fit, load_model
-from tuneworth.train.model.memory import memory_in_use, peak_memory_bytes
+from tuneworth.train.model.hardware import memory_in_use, peak_memory_bytes
 
 name, pairs, cases = json.loads(sys.argv[1])
 load_model(name, dtype="float32")

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.train import TrainSettings
-from tuneworth.train.schedule import evaluation_steps
+from tuneworth.train.batches import evaluation_steps
 from tuneworth.train.settings import resolve_settings
 
 PAIRS = st.integers(1, 200_000)

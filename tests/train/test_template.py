@@ -8,7 +8,7 @@ from tuneworth.core import ModelError
 from tuneworth.train import answer_margins, chat_messages, load_model, render_prompt, render_text
 from tuneworth.train.examples import to_examples
 from tuneworth.train.model.chat import check_template, plain_template, settle_template
-from tuneworth.train.model.checks import fit_together
+from tuneworth.train.model.load import fit_together
 
 TURNS = "{% for m in messages %}<|turn|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
 ONE = pl.DataFrame({"id": ["a"], "input": ["question"], "output": ["fine"]})

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from tuneworth.train import set_threads
-from tuneworth.train.model import threads
-from tuneworth.train.model.threads import TURNS, set_waiting, usable_cores
+from tuneworth.train.model import hardware
+from tuneworth.train.model.hardware import TURNS, set_waiting, usable_cores
 
 
 @pytest.fixture
@@ -37,13 +37,13 @@ def test_cores_are_physical_and_granted(
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize(("cores", "used"), [(64, 2), (2, 2), (1, 1)])
 def test_threads_are_lowered_and_never_raised(monkeypatch: pytest.MonkeyPatch, cores: int, used: int) -> None:
-    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: cores)
     assert set_threads() == torch.get_num_threads() == used
 
 
 @pytest.mark.usefixtures("two_threads")
 def test_processes_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "usable_cores", lambda: 3)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 3)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert set_threads() == 1
 

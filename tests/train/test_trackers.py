@@ -10,7 +10,7 @@ import pytest
 
 from tuneworth.core import ConfigError
 from tuneworth.train import StepReport, TrainSettings, fit
-from tuneworth.train.trackers import SCALARS, TensorBoard
+from tuneworth.train.log import SCALARS, TensorBoard
 
 PAIRS = [{"input": f"lamp {i}", "output": f"yes, {i}"} for i in range(10)]
 QUICK = TrainSettings(rank=2, alpha=4, max_steps=5, batch_size=4, learning_rate=1e-2, checkpoint_steps=2)

@@ -19,7 +19,6 @@ __all__ = [
     "encode_texts",
     "end_of_turn",
     "names_within",
-    "plain_template",
     "render_prompt",
     "render_text",
     "sent_messages",

@@ -13,14 +13,13 @@ import polars as pl
 
 from ...core import ModelError, quote
 from .adapter import new_folder
-from .agreement import Agreement, compare, row_logits
 from .chat import end_of_turn
-from .embedded import EMBEDDED_NAME, wheel_file
+from .folder import EMBEDDED_NAME, wheel_file
 from .load import LoadedModel
-from .merge import adapter_logits, check_disk, check_place
+from .merge import Agreement, adapter_logits, check_disk, check_place, compare, row_logits
 from .provenance import SCHEMA, base_record, read_record, write_record
 
-__all__ = ["GgufResult", "conversion_command", "gguf_source", "interleaved", "write_gguf"]
+__all__ = ["conversion_command", "gguf_source", "interleaved", "write_gguf"]
 
 FILE = "tuned-q8_0.gguf"
 KIND = "Q8_0"  # 8.5 bits per weight: half of bf16, and it changes the logits less than computing in bf16 does

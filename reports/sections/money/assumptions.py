@@ -2,22 +2,23 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from markupsafe import Markup
 
 from ....core import unbroken as say
+from ....evaluate.results import Assumption, Derivation, Money
 from ...stored import StoredRun
-from ...words import variant_label
+from ...words import capital, variant_label
 
 __all__ = [
     "ASSUMPTION",
     "LINE",
     "MARKS",
-    "Assumption",
+    "AssumptionRow",
     "DerivedLine",
     "anchor",
     "assumption_groups",
@@ -44,15 +45,15 @@ def link(kind: str, key: str, text: str) -> Markup:
     return Markup('<a href="#{}">{}</a>').format(quote(anchor(kind, key), safe=""), text)
 
 
-def traced(money: Mapping[str, Any], kind: str, key: str, text: str) -> Markup | str:
+def traced(money: Money, kind: str, key: str, text: str) -> Markup | str:
     """The text as a link to its origin, or unlinked if there is no such line or assumption."""
-    entries = money.get("derivation" if kind == LINE else "assumptions") or []
-    return link(kind, key, text) if any(entry.get("key") == key for entry in entries) else text
+    entries = money.derivation if kind == LINE else money.assumptions
+    return link(kind, key, text) if any(entry.key == key for entry in entries) else text
 
 
 # A shape for each source, next to its name, so that no information depends on colour alone.
 MARKS = {"measured": "●", "stated": "◆", "price list": "■", "default": "○"}
-SOURCES = {
+SOURCES: dict[Literal["measured", "stated", "price list", "default"], str] = {
     "measured": "measured in this run",
     "stated": "stated in the project's settings",
     "price list": "from the price list",
@@ -117,7 +118,7 @@ TIMES = ("requests_per_day", "requests_total", "ramp_days", "horizon_days", "tar
 
 
 @dataclass(frozen=True)
-class Assumption:
+class AssumptionRow:
     """One row of the table; `range` is empty if the value is treated as certain."""
 
     key: str
@@ -130,20 +131,20 @@ class Assumption:
     detail: str
 
 
-def words(key: Any) -> str:
+def words(key: str) -> str:
     """A key in words: `tuned.price_input` is `tuned: price per million input tokens`."""
-    head, last = _parts(str(key))
-    known = WORDS.get(str(key)) or _table(head).get(last)
+    head, last = _parts(key)
+    known = WORDS.get(key) or _table(head).get(last)
     if known is None:
-        return str(key).replace("_", " ").replace(".", ": ")
+        return key.replace("_", " ").replace(".", ": ")
     return known if head in ("", "investment", "running") else f"{variant_label(head)}: {known}"
 
 
-def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
+def assumption_groups(run: StoredRun) -> list[tuple[str, list[AssumptionRow]]]:
     """The assumptions by heading: volume and time, failures, investment, running costs, each variant."""
-    groups: dict[str, list[Assumption]] = {}
+    groups: dict[str, list[AssumptionRow]] = {}
     for entry in _assumed(run):
-        groups.setdefault(_group(str(entry["key"])), []).append(_assumption(entry))
+        groups.setdefault(_group(entry.key), []).append(_assumption(entry))
     groups = {variant_label(title): lines for title, lines in groups.items()}
     first = ("Volume and time", "Failures", "Investment", "Running costs", "Exchange rates")
     return [
@@ -153,16 +154,16 @@ def assumption_groups(run: StoredRun) -> list[tuple[str, list[Assumption]]]:
 
 def assumption_sources(run: StoredRun) -> str:
     """The number of assumptions from each source: `● 12 measured in this run, ...`."""
-    counted = Counter(str(entry.get("source")) for entry in _assumed(run))
+    counted = Counter(entry.source for entry in _assumed(run))
     return ", ".join(
         f"{MARKS[source]}{say.gap}{counted[source]} {text}" for source, text in SOURCES.items() if counted[source]
     )
 
 
-def _assumed(run: StoredRun) -> list[Mapping[str, Any]]:
+def _assumed(run: StoredRun) -> list[Assumption]:
     """The assumptions, but for those that only repeat what is assumed for another variant."""
-    lines = (run.results.get("money") or {}).get("assumptions") or []
-    return [line for line in lines if not _repeats(run, str(line["key"]))]
+    money = run.results.money
+    return [line for line in money.assumptions if not _repeats(run, line.key)] if money else []
 
 
 def _repeats(run: StoredRun, key: str) -> bool:
@@ -178,27 +179,25 @@ def input_value(key: str, value: Any) -> str:
     """A value of an input without its unit; shares as percentages."""
     if _parts(key)[1] in SHARES and isinstance(value, int | float):
         return say.percent(value) if _parts(key)[1] == "acceptance" else say.stated_share(value)
-    return ", ".join(map(say.stated, value)) if isinstance(value, list) else say.stated(value)
+    return ", ".join(map(say.stated, value)) if isinstance(value, list | tuple) else say.stated(value)
 
 
-def _assumption(entry: Mapping[str, Any]) -> Assumption:
-    key, source, unit = str(entry["key"]), str(entry.get("source") or ""), str(entry.get("unit") or "")
-    drawn, value = entry.get("range"), input_value(key, entry.get("value"))
-    if entry.get("value") is None:
+def _assumption(entry: Assumption) -> AssumptionRow:
+    key, drawn, value = entry.key, entry.range, input_value(entry.key, entry.value)
+    if entry.value is None:
         value = "not stated"
-    elif unit:
-        value = f"{value}{say.gap}{unit}"
-    ends = isinstance(drawn, list) and bool(drawn)
+    elif entry.unit:
+        value = f"{value}{say.gap}{entry.unit}"
     last = words(key).split(": ", 1)[-1] if _group(key) == _parts(key)[0] else words(key)
-    return Assumption(
+    return AssumptionRow(
         key=key,
         anchor=anchor(ASSUMPTION, key),
-        words=last[:1].upper() + last[1:],
+        words=capital(last),
         value=value,
-        range=f"{input_value(key, drawn[0])} to {input_value(key, drawn[-1])}" if ends and drawn else "",
-        source=source,
-        mark=MARKS.get(source, "?"),
-        detail=str(entry.get("detail") or ""),
+        range=f"{input_value(key, drawn[0])} to {input_value(key, drawn[-1])}" if drawn else "",
+        source=entry.source,
+        mark=MARKS[entry.source],
+        detail=entry.detail or "",
     )
 
 
@@ -271,7 +270,7 @@ def derivation_steps(run: StoredRun) -> list[DerivedLine]:
     Empty if the lines do not record their inputs, as in runs of older versions.
     """
     entries = _entries(run)
-    if not any(entry.get("inputs") for entry in entries.values()):
+    if not any(entry.inputs for entry in entries.values()):
         return []
     goal = "payback_days" if "payback_days" in entries else "npv"
     wanted = _leading_to(goal, entries)
@@ -284,12 +283,12 @@ def derivation_lines(run: StoredRun) -> list[DerivedLine]:
     return [_derived(entry, entries) for key, entry in entries.items() if key not in steps]
 
 
-def _entries(run: StoredRun) -> dict[str, Mapping[str, Any]]:
-    lines = (run.results.get("money") or {}).get("derivation") or []
-    return {str(line["key"]): line for line in lines if not _repeats(run, str(line["key"]))}
+def _entries(run: StoredRun) -> dict[str, Derivation]:
+    money = run.results.money
+    return {line.key: line for line in money.derivation if not _repeats(run, line.key)} if money else {}
 
 
-def _leading_to(goal: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]:
+def _leading_to(goal: str, entries: Mapping[str, Derivation]) -> set[str]:
     """The goal, the thresholds, and all lines that either needs."""
     found: set[str] = set()
     open_ = [goal, *THRESHOLDS]
@@ -297,29 +296,31 @@ def _leading_to(goal: str, entries: Mapping[str, Mapping[str, Any]]) -> set[str]
         key = open_.pop()
         if key in entries and key not in found:
             found.add(key)
-            open_ += [str(name) for name in entries[key].get("inputs") or [] if name != key]
+            open_ += [name for name in entries[key].inputs if name != key]
     return found
 
 
-def _derived(entry: Mapping[str, Any], entries: Mapping[str, Any], *, total: bool = False) -> DerivedLine:
-    key = str(entry["key"])
+def _derived(entry: Derivation, entries: Mapping[str, Derivation], *, total: bool = False) -> DerivedLine:
     return DerivedLine(
-        key=key,
-        anchor=anchor(LINE, key),
-        words=str(entry.get("words") or ""),
-        formula=str(entry.get("formula") or "").replace(" - ", f" {say.minus} ").replace("<=", "≤"),
-        numbers=str(entry.get("numbers") or "").replace("-", say.minus).replace("<=", "≤"),
-        result=_result(str(entry.get("result") or "")),
-        inputs=tuple(_inputs(key, entry.get("inputs") or [], entries)),
+        key=entry.key,
+        anchor=anchor(LINE, entry.key),
+        words=entry.words,
+        formula=entry.formula.replace(" - ", f" {say.minus} ").replace("<=", "≤"),
+        numbers=entry.numbers.replace("-", say.minus).replace("<=", "≤"),
+        # A typographic minus, and the number on the same line as its unit.
+        result=re.sub(r"^-", say.minus, entry.result).replace(" ", say.gap, 1),
+        inputs=tuple(_inputs(entry, entries)),
         total=total,
     )
 
 
-def _inputs(key: str, names: Sequence[str], entries: Mapping[str, Any]) -> list[Markup]:
+def _inputs(entry: Derivation, entries: Mapping[str, Derivation]) -> list[Markup]:
     """Links to the inputs: to a line if there is one, otherwise to an assumption."""
     return [
-        link(LINE, name, _line_name(name)) if name in entries and name != key else link(ASSUMPTION, name, words(name))
-        for name in map(str, names)
+        link(LINE, name, _line_name(name))
+        if name in entries and name != entry.key
+        else link(ASSUMPTION, name, words(name))
+        for name in entry.inputs
     ]
 
 
@@ -330,8 +331,3 @@ def _line_name(key: str) -> str:
     if not head or last not in ENDS:
         return NAMES.get(key) or words(key)
     return f"{variant_label(owner.replace('parts.', ''))}: {ENDS[last]}"
-
-
-def _result(text: str) -> str:
-    """The result with a typographic minus, its number on the same line as its unit."""
-    return re.sub(r"^-", say.minus, text).replace(" ", say.gap, 1)

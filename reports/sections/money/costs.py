@@ -1,18 +1,18 @@
 """The cost of one request with each variant, line by line with its range, and the cheapest alternative to training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-from ....core import UNKNOWN, Row, decimals_beside, range_text, roughly, value_text
+from ....core import UNKNOWN, Row, as_json, decimals_beside, range_text, roughly, value_text
 from ....core import unbroken as say
 from ....evaluate import read_inputs
-from ...stored import StoredRun
+from ....evaluate.results import Money, VariantCost
+from ...stored import MOST_VARIANTS, StoredRun
 from ...words import variant_label
-from ..order import MOST_VARIANTS
 from .assumptions import ASSUMPTION, LINE, traced
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "CostRow",
     "alternative_rows",
     "cheaper_way",
+    "cost_figure",
     "cost_range",
     "cost_rows",
     "costed",
@@ -43,29 +44,27 @@ class CheaperWay:
 
 def cheaper_way(run: StoredRun) -> CheaperWay | None:
     """The cheapest such variant; None if there is none, or if training never pays back against the baseline."""
-    money, beaten = run.results.get("money") or {}, {row["name"] for row in run.rivals if _beaten(row)}
+    money = run.results.money
+    if money is None or money.payback_days is None:
+        return None
+    # The ways that the candidate clearly beats.
+    beaten = {row.name for row in run.rivals if row.difference and (row.difference.low or 0) > 0}
     ways = [
         way
-        for way in money.get("alternatives") or []
-        if way.get("key") == "variant" and not way.get("needs_training") and (way.get("saving_per_request") or 0) > 0
+        for way in money.alternatives
+        if way.key == "variant" and not way.needs_training and (way.saving_per_request or 0) > 0
     ]
-    ways = [way for way in ways if way.get("name") not in beaten]
-    if not ways or money.get("payback_days") is None:
+    ways = [way for way in ways if way.name not in beaten]
+    if not ways:
         return None
-    best = max(ways, key=lambda way: way["saving_per_request"])
-    return CheaperWay(str(best.get("name")), (best.get("tuning") or {}).get("payback_days"))
+    best = max(ways, key=lambda way: way.saving_per_request or 0)
+    return CheaperWay(best.name, best.tuning.payback_days if best.tuning else None)
 
 
-def _beaten(row: Mapping[str, Any]) -> bool:
-    """Whether the candidate is clearly better than this way."""
-    low = (row.get("difference") or {}).get("low")
-    return low is not None and low > 0
-
-
-def hosts_machines(money: Mapping[str, Any]) -> bool:
+def hosts_machines(money: Money) -> bool:
     """Whether either side runs on machines that are paid by the day."""
-    sides = (money.get("baseline"), money.get("candidate"))
-    return any(((money.get("variants") or {}).get(name) or {}).get("machine_cost_per_day") for name in sides)
+    costs = (money.variants.get(name) for name in (money.baseline, money.candidate))
+    return any(cost and cost.machine_cost_per_day for cost in costs)
 
 
 def change_words(before: float | None, after: float | None) -> str:
@@ -86,73 +85,91 @@ def cost_range(run: StoredRun, name: str) -> Ends:
     It includes dedicated machines at the stated volume. The upper end is None if no output might be acceptable. Both
     ends are None if the acceptance was stated rather than measured, or if retries make the cost depend on several shares.
     """
-    money = run.results.get("money") or {}
-    variant = (money.get("variants") or {}).get(name) or {}
-    found = ((run.results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
-    cost = variant.get("cost_per_request")
-    if cost is None or None in (found.get("share"), found.get("low"), found.get("high")):
+    money, scored = run.results.money, run.quality(name)
+    cost = money.variants.get(name) if money else None
+    if money is None or cost is None or cost.cost_per_request is None or scored is None:
         return NO_RANGE
-    if variant.get("machine_cost_per_day"):
-        return _with_machines(found, money, name)
-    if money.get("failures") == "repair":
-        return _with_repair(found, variant, money.get("failure_cost"))
-    return NO_RANGE if money.get("failures") == "retry" else _of_acceptable(found, variant)
+    found = scored.acceptable
+    if found.share is None or found.low is None or found.high is None:
+        return NO_RANGE
+    shares = _Shares(found.share, found.low, found.high)
+    if cost.machine_cost_per_day:
+        return _with_machines(shares, money, name)
+    if money.failures == "repair":
+        return _with_repair(shares, cost.cost_per_request, cost.effective_cost_per_request, money.failure_cost)
+    if money.failures == "retry":
+        return NO_RANGE
+    return _of_acceptable(shares, cost.cost_per_request, cost.cost_per_acceptable_output)
 
 
-def _with_machines(found: Mapping[str, float], money: Mapping[str, Any], name: str) -> Ends:
+class _Shares(NamedTuple):
+    """An acceptable share with the ends of its range."""
+
+    share: float
+    low: float
+    high: float
+
+
+def _with_machines(found: _Shares, money: Money, name: str) -> Ends:
     """The cost including machines, of which other acceptance shares may need more or fewer."""
-    inputs = money.get("formula_inputs") or {}
-    if money.get("failures") == "retry" or not inputs.get("requests_per_day") or name not in inputs["variants"]:
+    inputs = money.formula_inputs
+    if money.failures == "retry" or not inputs or not inputs.requests_per_day or name not in inputs.variants:
         return NO_RANGE
-    values = read_inputs(inputs)
+    values = read_inputs(as_json(inputs))
     acceptance = values.way(name).value("acceptance")
-    if acceptance is None or _differ(found["share"], float(acceptance)):
+    if acceptance is None or _differ(found.share, float(acceptance)):
         return NO_RANGE
-    shares = (Decimal(repr(float(found[end]))) for end in ("high", "low"))
     low, high = (
-        values.changed({f"{name}.acceptance": share}).way(name).value("cost_with_machines") for share in shares
+        values.changed({f"{name}.acceptance": Decimal(repr(share))}).way(name).value("cost_with_machines")
+        for share in (found.high, found.low)
     )
     return (None if low is None else float(low), None if high is None else float(high))
 
 
-def _with_repair(found: Mapping[str, float], variant: Mapping[str, Any], repair: float | None) -> Ends:
+def _with_repair(found: _Shares, cost: float, effective: float | None, repair: float | None) -> Ends:
     """The cost including repair, at the stated price of repairing one output."""
-    cost, effective = variant["cost_per_request"], variant.get("effective_cost_per_request")
-    if repair is None or effective is None or _differ(cost + (1 - found["share"]) * repair, effective):
+    if repair is None or effective is None or _differ(cost + (1 - found.share) * repair, effective):
         return NO_RANGE
-    return cost + (1 - found["high"]) * repair, cost + (1 - found["low"]) * repair
+    return cost + (1 - found.high) * repair, cost + (1 - found.low) * repair
 
 
-def _of_acceptable(found: Mapping[str, float], variant: Mapping[str, Any]) -> Ends:
+def _of_acceptable(found: _Shares, cost: float, per_output: float | None) -> Ends:
     """The cost of an acceptable output."""
-    cost, per_output = variant["cost_per_request"], variant.get("cost_per_acceptable_output")
-    if not found["share"] or not found["high"] or per_output is None or _differ(cost / found["share"], per_output):
+    if not found.share or not found.high or per_output is None or _differ(cost / found.share, per_output):
         return NO_RANGE
-    return cost / found["high"], cost / found["low"] if found["low"] else None
+    return cost / found.high, cost / found.low if found.low else None
 
 
 def _differ(calculated: float, stored: float) -> bool:
     return abs(calculated - stored) > 1e-6 * abs(stored)
 
 
-# The cost that counts and its title, by what happens to unacceptable outputs.
+# The title and the key of the cost that counts, by what happens to unacceptable outputs.
 COUNTED = {
     "repair": ("Cost per output, including repair", "effective_cost_per_request"),
     "retry": ("Cost per request, including retries", "effective_cost_per_request"),
 }
 
 
-def counted_cost(money: Mapping[str, Any]) -> tuple[str, str]:
+def cost_figure(failures: str | None) -> tuple[str, str]:
     """The title and the key of the cost that counts.
 
     If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
     retried, the cost covers all calls and the failures that remain.
     """
-    return COUNTED.get(str(money.get("failures")), ("Cost per acceptable output", "cost_per_acceptable_output"))
+    return COUNTED.get(failures or "", ("Cost per acceptable output", "cost_per_acceptable_output"))
 
 
-# The deciding row of the cost table, by what happens to unacceptable outputs.
+def counted_cost(money: Money, cost: VariantCost) -> tuple[str, float | None]:
+    """The key and the value of the cost that counts for a variant, with its machines if they have a volume."""
+    if cost.machine_cost_per_day and cost.cost_with_machines is not None:
+        return "cost_with_machines", cost.cost_with_machines
+    key = cost_figure(money.failures)[1]
+    return key, cost.effective_cost_per_request if money.failures in COUNTED else cost.cost_per_acceptable_output
+
+
 NONE = "none acceptable"
+# The deciding row of the cost table, by what happens to unacceptable outputs.
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
 
@@ -170,25 +187,23 @@ class CostRow:
     origin: str = LINE
 
 
-def costed(run: StoredRun) -> list[list[str]]:
+def costed(run: StoredRun, money: Money) -> list[list[str]]:
     """The variants in the cost tables: both sides with every other of known cost; of many, both sides first, the others
     by the handful.
 
     A variant whose outputs are only repaired costs what its origin does, and one that is combined from others is no one
     request; they are in the table only if they are compared.
     """
-    variants = run.results["money"].get("variants") or {}
-    sides = [name for name in (run.baseline, run.candidate) if name is not None and name in variants]
-    known = [str(name) for name, found in variants.items() if found.get("cost_per_request") is not None]
+    sides = [name for name in (run.baseline, run.candidate) if name and name in money.variants]
+    known = [name for name, cost in money.variants.items() if cost.cost_per_request is not None]
     others = [name for name in known if name not in sides and run.way(name) not in ("repair", "cascade")]
     if len(sides) + len(others) <= MOST_VARIANTS:
-        return [[str(name) for name in variants if name in sides or name in others]]
+        return [[name for name in money.variants if name in sides or name in others]]
     return [sides, *(others[start : start + MOST_VARIANTS] for start in range(0, len(others), MOST_VARIANTS))]
 
 
-def linked_cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
+def linked_cost_rows(run: StoredRun, money: Money, names: Sequence[str]) -> list[CostRow]:
     """The cost table of these variants with each cell linked to its derivation or assumption."""
-    money = run.results["money"]
 
     def cell(row: CostRow, name: str, text: str | Markup) -> str | Markup:
         where = f"variants.{name}.{row.key}" if row.origin == LINE else f"{name}.{row.key}"
@@ -196,25 +211,23 @@ def linked_cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
 
     return [
         replace(row, cells=tuple(cell(row, name, text) for name, text in zip(names, row.cells, strict=True)))
-        for row in cost_rows(run, names)
+        for row in cost_rows(money, names, [cost_range(run, name) for name in names])
     ]
 
 
-def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
-    """What one request costs with these variants, line by line."""
-    money = run.results["money"]
-    variants, currency = money.get("variants") or {}, money.get("currency") or ""
-    ends = COUNTS.get(str(money.get("failures") or ""), "effective_cost_per_request")
+def cost_rows(money: Money, names: Sequence[str], ranges: Sequence[Ends] = ()) -> list[CostRow]:
+    """What one request costs with these variants, line by line; `ranges` are those of their costs, if they are shown."""
+    variants, currency = [money.variants[name] for name in names], money.currency
+    ends = COUNTS.get(money.failures, "effective_cost_per_request")
     what = "Cost of one acceptable output" if ends in COUNTS.values() else "Cost of one request with failures"
-    hosted = [variants[name] for name in names if variants[name].get("machine_cost_per_day")]
-    shared = any(variant.get("cost_with_machines") is not None for variant in hosted)
+    hosted = [cost for cost in variants if cost.machine_cost_per_day]
+    shared = any(cost.cost_with_machines is not None for cost in hosted)
     counts = "cost_with_machines" if shared else ends
-
-    sides = ((variants.get(money.get(side)) or {}).get("acceptance") for side in ("baseline", "candidate"))
-    decimals = decimals_beside(*sides)
+    sides = (money.variants.get(name) for name in (money.baseline, money.candidate))
+    decimals = decimals_beside(*(side.acceptance if side else None for side in sides))
 
     def row(key: str, label: str, unit: str, *, missing: str = UNKNOWN, origin: str = LINE) -> CostRow:
-        values = (variants[name].get(key) for name in names)
+        values = (getattr(cost, key) for cost in variants)
         shown = decimals if unit == "share" else 0
         cells = (
             value_text(Row(key, "", missing if value is None else value, unit, decimals=shown), say) for value in values
@@ -234,9 +247,9 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
     if hosted:
         rows.append(row("machine_cost_per_day", "Cost of machines per day", currency))
     if shared:
-        at = f"including machines, at {say.count(money['requests_per_day'])} requests a day"
+        at = f"including machines, at {say.count(money.requests_per_day)} requests a day"
         rows.append(row("cost_with_machines", f"{what}, {at}", currency, missing=NONE))
-    spans = [range_text(Row("range", "", None, currency, *cost_range(run, name)), say) for name in names]
+    spans = [range_text(Row("range", "", None, currency, *ends), say) for ends in ranges]
     if any(spans):
         what += ", including machines" if shared else ""
         label = f"{what}: range due to the acceptable share"
@@ -244,28 +257,25 @@ def cost_rows(run: StoredRun, names: Sequence[str]) -> list[CostRow]:
     return rows
 
 
-def alternative_rows(run: StoredRun) -> list[tuple[str, ...]]:
+def alternative_rows(money: Money, measured: Collection[str] = ()) -> list[tuple[str, ...]]:
     """The alternatives to tuning: name, cost of a request, saving, acceptable share, payback of tuning compared with it.
 
-    Those that the run measured are in a table of their own, with the differences in their outputs.
+    Those that were `measured` are in a table of their own, with the differences in their outputs.
     """
-    money, measured = run.results["money"], {row["name"] for row in run.rivals}
-    currency, rows = money.get("currency") or "", []
-    ways = [
-        way for way in money.get("alternatives") or [] if way.get("key") != "variant" or way["name"] not in measured
-    ]
-    for way in ways:
-        tuning, saved = way.get("tuning") or {}, way.get("saving_share")
-        known = way.get("acceptance") is not None
+    rows = []
+    for way in money.alternatives:
+        if way.key == "variant" and way.name in measured:
+            continue
+        known, tuning = way.acceptance is not None, way.tuning
         rows.append(
             (
-                variant_label(str(way["name"])),
-                say.money(way.get("effective_cost_per_request"), currency),
-                say.percent(saved),
-                f"{say.percent(way.get('acceptance'))} ({way.get('acceptance_from')})" if known else UNKNOWN,
-                say.days(tuning.get("payback_days"))
-                if tuning.get("saving_per_day") is not None
-                else say.money(tuning.get("npv"), currency),
+                variant_label(way.name),
+                say.money(way.effective_cost_per_request, money.currency),
+                say.percent(way.saving_share),
+                f"{say.percent(way.acceptance)} ({way.acceptance_from})" if known else UNKNOWN,
+                say.days(tuning.payback_days)
+                if tuning and tuning.saving_per_day is not None
+                else say.money(tuning.npv if tuning else None, money.currency),
             )
         )
     return rows

@@ -1,13 +1,15 @@
 """The money charts: the parts of the saving, the payback, the volume, and the effect of each input."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN
+from ....evaluate import results as stored
+from ....evaluate.results import Money, NpvDistribution, PaybackDistribution
 from ...charts.axes import linear_axis, log_axis
 from ...charts.figure import Figure, render_figure
 from ...charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
@@ -16,15 +18,15 @@ from ...stored import StoredRun
 from .assumptions import input_value, words
 from .costs import hosts_machines
 
-__all__ = ["part_label", "parts_figure", "payback_figure", "scenarios", "tornado_figure"]
+__all__ = ["parts_figure", "payback_figure", "saving_parts", "scenarios", "tornado_figure"]
 __all__ += ["tornado_finding", "volume_figure", "volume_rows"]
 
-# The parts of a saving, each with its name where it costs more instead, if that differs.
-PARTS = {
-    "guide": ("Shorter prompt", "Longer prompt"),
-    "model": ("Different prices and lengths",) * 2,
-    "failures": ("Fewer failures", "More failures"),
-}
+# The parts of a saving, each with its name where it costs more instead: the guide, the model, the failures.
+PARTS = (
+    ("Shorter prompt", "Longer prompt"),
+    ("Different prices and lengths", "Different prices and lengths"),
+    ("Fewer failures", "More failures"),
+)
 # The curve is drawn this far around today's volume and the break-even. The stored curve extends farther, where gains ten
 # times as large would flatten this part.
 NEAR, FAR = 4, 3
@@ -39,19 +41,20 @@ DRAWS = "Each scenario draws every uncertain number at random within its range."
 HOW = ("money", "How the scenarios are simulated")
 
 
-def part_label(key: str, saved: float) -> str:
-    """A part of the saving in words; `saved` is negative where it costs more instead."""
-    more, less = PARTS.get(key, (key, key))
-    return less if saved < 0 else more
+def saving_parts(money: Money) -> list[tuple[str, float | None]]:
+    """The parts of the saving per request in words, each with what it saves; negative where it costs more instead."""
+    if money.parts is None:
+        return []
+    saved = (money.parts.guide, money.parts.model, money.parts.failures)
+    return [(costs if (value or 0) < 0 else saves, value) for (saves, costs), value in zip(PARTS, saved, strict=True)]
 
 
-def parts_figure(run: StoredRun) -> Markup:
+def parts_figure(run: StoredRun, money: Money) -> Markup:
     """What each part adds to or subtracts from the baseline's cost of a request to give the candidate's."""
-    money = run.results["money"]
-    currency, variants = money.get("currency") or "", money.get("variants") or {}
-    known = [(part_label(key, value), value) for key, value in (money.get("parts") or {}).items() if value is not None]
+    currency, known = money.currency, [(name, saved) for name, saved in saving_parts(money) if saved is not None]
     start, end = (
-        (variants.get(name or "") or {}).get("effective_cost_per_request") for name in (run.baseline, run.candidate)
+        cost.effective_cost_per_request if (cost := money.variants.get(name or "")) else None
+        for name in (run.baseline, run.candidate)
     )
     if not known or start is None or end is None:
         return Markup("")
@@ -66,7 +69,7 @@ def parts_figure(run: StoredRun) -> Markup:
         edges.append(at)
     rows.append(Row(run.label(str(run.candidate)), (Bar(0, end, "candidate"),), say.money(end, currency)))
     table.append((run.label(str(run.candidate)), say.money(end, currency)))
-    what = "an acceptable output" if money.get("failures") == "drop" else "a request"
+    what = "an acceptable output" if money.failures == "drop" else "a request"
     figure = Figure(
         f"Cost of {what}, from baseline to candidate", "; ".join(f"{name}: {value}" for name, value in table),
         ("Part", f"Cost of {what}"), tuple(table), id="parts",
@@ -76,16 +79,14 @@ def parts_figure(run: StoredRun) -> Markup:
     return render_figure(figure, rows_chart(rows, linear_axis(edges, axis_words, most_steps=4)))
 
 
-def payback_figure(run: StoredRun) -> Markup:
+def payback_figure(money: Money) -> Markup:
     """The distribution over the simulated scenarios: days to payback, or the gain of a one-off batch."""
-    money = run.results["money"]
-    found = money.get("payback_distribution")
-    if money.get("saving_per_request") is None:  # there are draws but no point figure
+    if money.saving_per_request is None:  # there are draws but no point figure
         return Markup("")
-    if found:
-        return _payback(found, money.get("probability_of_payback_in_target"), _spans(money))
-    if money.get("npv_distribution") and money.get("requests_total") is not None:
-        return _gain(money)
+    if money.payback_distribution:
+        return _payback(money.payback_distribution, money.probability_of_payback_in_target, _spans(money))
+    if money.npv_distribution and money.requests_total is not None:
+        return _gain(money, money.npv_distribution)
     return Markup("")
 
 
@@ -94,21 +95,21 @@ def scenarios(share: float) -> str:
     return "none of 100" if not share else f"{100 if share == 1 else say.of_hundred(share)} of 100"
 
 
-def _spans(money: Mapping[str, Any]) -> str:
+def _spans(money: Money) -> str:
     """The ranges that the first screen and the Markdown page show, so that readers can trace them."""
-    low, high = money.get("payback_days_p5"), money.get("payback_days_p95")
-    least, most = money.get("npv_p5"), money.get("npv_p95")
+    low, high = money.payback_days_p5, money.payback_days_p95
+    least, most = money.npv_p5, money.npv_p95
     days = "" if (low, high) == (None, None) else f"In 90% of the scenarios it takes {say.days_range(low, high)}. "
-    if None in (least, most):
+    if least is None or most is None:
         return days
-    return f"{days}In 90% of the scenarios the gain is {say.money_range(least, most, money.get('currency') or '')}. "
+    return f"{days}In 90% of the scenarios the gain is {say.money_range(least, most, money.currency)}. "
 
 
-def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Markup:
-    target, never, beyond = found["target_days"], found["never"], found["beyond"]
+def _payback(found: PaybackDistribution, inside: float | None, spans: str) -> Markup:
+    target, never, beyond = found.target_days, found.never, found.beyond
     if inside is None:
         return Markup("")
-    bins = _read(found["bins"])
+    bins = _read(found.bins)
     later = 1 - inside - never
     later = later if later > 1e-9 else 0.0  # rounding noise around 0
     title = f"The investment pays back within {say.days(target)} in {scenarios(inside)} simulated scenarios"
@@ -123,9 +124,9 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
     )
     picture = Markup("")
     if bins:
-        near = target <= FAR_TARGET * bins[-1].end
-        x = linear_axis([0.0, bins[-1].end, *([target] if near else [])], say.stated)
-        flag = Flag(target, f"target: {say.days(target)}") if near else None
+        near = target is not None and target <= FAR_TARGET * bins[-1].end
+        x = linear_axis([0.0, bins[-1].end, *([target] if target is not None and near else [])], say.stated)
+        flag = Flag(target, f"target: {say.days(target)}") if target is not None and near else None
         y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
         picture = distribution_chart(bins, x, y, x_title="days to payback", flag=flag)
     table = [(f"{say.stated(each.start)} to {say.stated(each.end)}", say.percent(each.share)) for each in bins]
@@ -139,20 +140,15 @@ def _payback(found: Mapping[str, Any], inside: float | None, spans: str) -> Mark
     return render_figure(figure, picture + Markup('<div class="scenarios">{}</div>').format(shares))
 
 
-def _gain(money: Mapping[str, Any]) -> Markup:
-    found, currency, positive = (
-        money["npv_distribution"],
-        money.get("currency") or "",
-        money.get("probability_npv_positive"),
-    )
-    bins = _read(found["bins"])
+def _gain(money: Money, found: NpvDistribution) -> Markup:
+    currency, positive, bins = money.currency, money.probability_npv_positive, _read(found.bins)
     if not bins or positive is None:
         return Markup("")
     x = linear_axis([each for b in bins for each in (b.start, b.end)], axis_words)
     y = linear_axis([each.share for each in bins], say.percent, most_steps=4)
     table = [(say.money_range(each.start, each.end, currency), say.percent(each.share)) for each in bins] + [
-        ("less", say.percent(found["below"])),
-        ("more", say.percent(found["beyond"])),
+        ("less", say.percent(found.below)),
+        ("more", say.percent(found.beyond)),
     ]
     title = f"The batch saves more than it costs in {scenarios(positive)} simulated scenarios"
     figure = Figure(
@@ -163,121 +159,111 @@ def _gain(money: Mapping[str, Any]) -> Markup:
     return render_figure(figure, chart)
 
 
-def _read(bins: Sequence[Mapping[str, Any]]) -> list[Bin]:
-    return [Bin(each["from"], each["to"], each["share"]) for each in bins]
+def _read(bins: Sequence[stored.Bin]) -> list[Bin]:
+    return [Bin(each.from_, each.to, each.share) for each in bins]
 
 
-def volume_figure(run: StoredRun) -> Markup:
+def volume_figure(run: StoredRun, money: Money) -> Markup:
     """The gain over the horizon against the volume with its range, the break-even and today's volume."""
-    money = run.results["money"]
-    currency, lines = money.get("currency") or "", _near(_drawable(money), money)
+    currency, lines = money.currency, _near(_drawable(money), money)
     if len(lines) < 2:
         return Markup("")
-    volumes = [line["requests_per_day"] for line in lines]
-    banded = [line for line in lines if None not in (line.get("npv_p5"), line.get("npv_p95"))]
-    values = [line["npv"] for line in lines] + [line[key] for line in banded for key in ("npv_p5", "npv_p95")]
+    volumes = [line.at for line in lines]
+    banded = [(line.at, line.low, line.high) for line in lines if line.low is not None and line.high is not None]
+    values = [line.npv for line in lines] + [end for _, low, high in banded for end in (low, high)]
     x = log_axis(volumes, say.count) if max(volumes) > 5 * min(volumes) else linear_axis(
         volumes, say.count, zero=False, tight=True
     )  # fmt: skip
     flags = [Flag(at, text) for at, text in _marks(money) if x.low <= at <= x.high]
-    first, last = lines[0], lines[-1]
-    text = "; ".join(
-        [
-            f"{say.money(line['npv'], currency)} at {say.count(line['requests_per_day'])} requests a day"
-            for line in (first, last)
-        ]
-        + [flag.text for flag in flags]
-    )
+    ends = [f"{say.money(line.npv, currency)} at {say.count(line.at)} requests a day" for line in (lines[0], lines[-1])]
     figure = Figure(
-        f"{_gained(money)} at other volumes, in {currency}", text,
+        f"{_gained(money)} at other volumes, in {currency}", "; ".join(ends + [flag.text for flag in flags]),
         ("Requests a day", "Payback", "Gain", "Gain, 90% of scenarios")[: 4 if banded else 3],
         _volume_table(money, banded=bool(banded)), id="volume",
     )  # fmt: skip
     curve = Curve(
         f"{run.label(str(run.candidate))} instead of {run.label(str(run.baseline))}",
-        tuple((line["requests_per_day"], line["npv"]) for line in lines),
+        tuple((line.at, line.npv) for line in lines),
         "candidate",
-    )  # fmt: skip
-    band = tuple((line["requests_per_day"], line["npv_p5"], line["npv_p95"]) for line in banded)
-    bands = [Band("90% of scenarios", band, "candidate")] if len(band) > 1 else []
+    )
+    bands = [Band("90% of scenarios", tuple(banded), "candidate")] if len(banded) > 1 else []
     y = linear_axis(values, axis_words)
     return render_figure(figure, curve_chart([curve], x, y, x_title="requests a day", flags=flags, bands=bands))
 
 
-def _volume_table(money: Mapping[str, Any], *, banded: bool) -> tuple[tuple[str, ...], ...]:
+def _volume_table(money: Money, *, banded: bool) -> tuple[tuple[str, ...], ...]:
     """The whole curve in numbers; older runs have no range for the gain."""
-    currency, rows, curve = money.get("currency") or "", [], money["volume_curve"]
-    for line in curve:
-        gain = say.money(line.get("npv"), currency)
-        row = (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
-        ends = line.get("npv_p5"), line.get("npv_p95")
-        rows.append((*row, say.money_range(*ends, currency)) if banded else row)
+    rows = []
+    for point in money.volume_curve:
+        row = (say.count(point.requests_per_day), say.days(point.payback_days), say.money(point.npv, money.currency))
+        rows.append((*row, say.money_range(point.npv_p5, point.npv_p95, money.currency)) if banded else row)
     return tuple(rows)
 
 
-def volume_rows(run: StoredRun) -> list[tuple[str, ...]]:
+def volume_rows(money: Money) -> list[tuple[str, ...]]:
     """For print: volumes around the break-even and today's volume, each with its payback and gain."""
-    money = run.results["money"]
-    currency, lines = money.get("currency") or "", _drawable(money)
     marks = [math.log(at) for at, _ in _marks(money)]
 
-    def distance(line: Mapping[str, Any]) -> float:
-        return min((abs(math.log(line["requests_per_day"]) - mark) for mark in marks), default=0.0)
+    def distance(line: _Volume) -> float:
+        return min((abs(math.log(line.at) - mark) for mark in marks), default=0.0)
 
-    kept = sorted(sorted(lines, key=distance)[:PRINTED], key=lambda line: line["requests_per_day"])
-    gains = [say.money(line["npv"], currency) for line in kept]
+    kept = sorted(sorted(_drawable(money), key=distance)[:PRINTED], key=lambda line: line.at)
+    return [(say.count(line.at), say.days(line.payback_days), say.money(line.npv, money.currency)) for line in kept]
+
+
+class _Volume(NamedTuple):
+    """A point of the volume curve that can be drawn; `low` and `high` are the ends of the range of its gain."""
+
+    at: float
+    npv: float
+    payback_days: float | None
+    low: float | None
+    high: float | None
+
+
+def _drawable(money: Money) -> list[_Volume]:
     return [
-        (say.count(line["requests_per_day"]), say.days(line.get("payback_days")), gain)
-        for line, gain in zip(kept, gains, strict=True)
+        _Volume(point.requests_per_day, point.npv, point.payback_days, point.npv_p5, point.npv_p95)
+        for point in money.volume_curve
+        if point.npv is not None and point.requests_per_day > 0
     ]
 
 
-def _drawable(money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    lines = money.get("volume_curve") or []
-    return [line for line in lines if line.get("npv") is not None and (line.get("requests_per_day") or 0) > 0]
-
-
-def _near(lines: list[Mapping[str, Any]], money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _near(lines: list[_Volume], money: Money) -> list[_Volume]:
     """The part of the curve around its marks; all of it if that part would be too small."""
     marks = [at for at, _ in _marks(money)]
     if not marks:
         return lines
-    near = [line for line in lines if min(marks) / NEAR <= line["requests_per_day"] <= max(marks) * FAR]
+    near = [line for line in lines if min(marks) / NEAR <= line.at <= max(marks) * FAR]
     return near if len(near) > 3 else lines
 
 
-def _marks(money: Mapping[str, Any]) -> list[tuple[float, str]]:
-    today, even = money.get("requests_per_day"), money.get("break_even_requests_per_day")
+def _marks(money: Money) -> list[tuple[float, str]]:
+    today, even = money.requests_per_day, money.break_even_requests_per_day
     found = [(even, f"{BREAK_EVEN}: {say.count(even)} a day")] if even else []
     return found + ([(today, f"today: {say.count(today)} a day")] if today else [])
 
 
-def _gained(money: Mapping[str, Any]) -> str:
-    horizon = money.get("horizon_days")
-    return f"Gain over {say.days(horizon)}" if horizon else "Gain over the horizon"
+def _gained(money: Money) -> str:
+    return f"Gain over {say.days(money.horizon_days)}" if money.horizon_days else "Gain over the horizon"
 
 
-def tornado_figure(run: StoredRun) -> Markup:
+def tornado_figure(money: Money) -> Markup:
     """How much each uncertain input changes the gain, the largest first; empty without draws."""
-    money = run.results["money"]
-    currency, lines = money.get("currency") or "", _swinging(money)
-    if not lines or money.get("npv") is None:  # without a point figure there is no gain to change
+    middle, swings = money.npv, _swings(money)
+    if not swings or middle is None:  # without a point figure there is no gain to change
         return Markup("")
-    middle, widest = money["npv"], abs(lines[0]["npv_high"] - lines[0]["npv_low"])
-    shown = [line for line in lines[:SWINGS] if abs(line["npv_high"] - line["npv_low"]) >= LEAST_SWING * widest]
-    swings = [_swing(line, currency) for line in shown]
-    ends = [middle, *(end.outcome for swing in swings for end in swing.ends)]
+    shown = [found for found in swings[:SWINGS] if found.width >= LEAST_SWING * swings[0].width]
+    ends = [middle, *(end.outcome for found in shown for end in found.swing.ends)]
     # Bars start at the gain, not at 0, so the axis includes 0 only if it is near.
     zero = min(map(abs, ends)) <= max(ends) - min(ends) or min(ends) < 0 < max(ends)
     axis = linear_axis(ends, axis_words, zero=zero)
     table = tuple(
-        (words(line["key"]), _range(line), f"{low.words} to {high.words}")
-        for line in lines
-        for low, high in [_swing(line, currency).ends]
+        (found.swing.name, found.range, " to ".join(end.words for end in found.swing.ends)) for found in swings
     )
-    rest = len(lines) - len(shown)
+    rest = len(swings) - len(shown)
     note = (
-        f"The dashed line is the gain of {say.money(middle, currency)}. Each bar moves one input from one end of its "
+        f"The dashed line is the gain of {say.money(middle, money.currency)}. Each bar moves one input from one end of its "
         "range to the other and keeps all others fixed; hatched means worse. The range of a measured number covers 90% of "
         "the scenarios."
     )
@@ -285,53 +271,52 @@ def tornado_figure(run: StoredRun) -> Markup:
         f" {rest} more {'input has a smaller effect' if rest == 1 else 'inputs have smaller effects'}." if rest else ""
     )
     figure = Figure(
-        f"{_gained(money) if not money.get('requests_total') else 'Gain of the batch'}, and how much each input changes it",
+        f"{_gained(money) if not money.requests_total else 'Gain of the batch'}, and how much each input changes it",
         "; ".join(f"{name}: {span}" for name, _, span in table[:SWINGS]), ("Input", "Its range", "Gain"), table,
         note=note, id="tornado",
     )  # fmt: skip
-    return render_figure(figure, tornado_chart(swings, axis, middle=middle))
+    return render_figure(figure, tornado_chart([found.swing for found in shown], axis, middle=middle))
 
 
-def tornado_finding(money: Mapping[str, Any]) -> str:
+def tornado_finding(money: Money) -> str:
     """The input that changes the gain most, with what it can make of it; empty without draws."""
-    lines = _swinging(money)
-    if not lines or money.get("npv") is None:
+    swings = _swings(money)
+    if not swings or money.npv is None:
         return ""
-    ends = sorted((lines[0]["npv_low"], lines[0]["npv_high"]))
-    low, high = (say.money(end, money.get("currency") or "") for end in ends)
-    return f"The gain depends most on “{words(lines[0]['key'])}”: from {low} to {high}."
+    first = swings[0].swing
+    low, high = (end.words for end in sorted(first.ends, key=lambda end: end.outcome))
+    return f"The gain depends most on “{first.name}”: from {low} to {high}."
 
 
-def _swinging(money: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+class _Swung(NamedTuple):
+    """An uncertain input with what its range makes of the gain; `width` is the difference between both ends."""
+
+    swing: Swing
+    range: str
+    width: float
+
+
+def _swings(money: Money) -> list[_Swung]:
     """The uncertain inputs with a visible effect on the gain, the largest first."""
-    currency = money.get("currency") or ""
-    lines = [line for line in money.get("tornado") or [] if None not in (line.get("npv_low"), line.get("npv_high"))]
-    lines.sort(key=lambda line: -abs(line["npv_high"] - line["npv_low"]))
-    return [line for line in lines if say.money(line["npv_low"], currency) != say.money(line["npv_high"], currency)]
-
-
-def _swing(line: Mapping[str, Any], currency: str) -> Swing:
-    key = str(line["key"])
-    ends = [
-        End(
-            f"at {input_value(key, _three(line.get(end)))}:",
-            line[f"npv_{end}"],
-            say.money(line[f"npv_{end}"], currency),
+    found = []
+    for bar in money.tornado:
+        if bar.npv_low is None or bar.npv_high is None:
+            continue
+        at = [input_value(bar.key, _three(end)) for end in (bar.low, bar.high)]
+        low, high = (
+            End(f"at {value}:", npv, say.money(npv, money.currency))
+            for value, npv in zip(at, (bar.npv_low, bar.npv_high), strict=True)
         )
-        for end in ("low", "high")
-    ]
-    return Swing(words(key), (ends[0], ends[1]))
+        if low.words != high.words:
+            swing = Swing(words(bar.key), (low, high))
+            found.append(_Swung(swing, " to ".join(at), abs(bar.npv_high - bar.npv_low)))
+    return sorted(found, key=lambda one: -one.width)
 
 
-def _range(line: Mapping[str, Any]) -> str:
-    low, high = (input_value(str(line["key"]), _three(line.get(end))) for end in ("low", "high"))
-    return f"{low} to {high}"
-
-
-def _three(value: Any) -> Any:
+def _three(value: float | None) -> float | None:
     """The end of a range, to three digits."""
-    if not isinstance(value, float):
-        return value
+    if value is None:
+        return None
     return float(f"{value:.3g}") if abs(value) < 1000 else float(round(value))
 
 

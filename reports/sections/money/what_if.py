@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
+from ....core import as_json
 from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN, Pair, always_cached, read_inputs
+from ....evaluate.results import FormulaInputs, Money, VariantInputs
 from ...page import Section
 from ...stored import StoredRun
 from ...words import named, variant_label
@@ -23,9 +25,10 @@ __all__ = [
     "doubt_head",
     "doubt_rows",
     "field_groups",
+    "formula_inputs",
     "json_block",
     "lead",
-    "page_data",
+    "section",
 ]
 
 DAYS_A_MONTH = 30.4375
@@ -62,11 +65,9 @@ class Field:
     share: bool = False
 
 
-def field_groups(run: StoredRun) -> list[tuple[str, list[Field]]]:
+def field_groups(money: Money, inputs: FormulaInputs) -> list[tuple[str, list[Field]]]:
     """The fields that this run's formulas use, in groups with headings."""
-    money = run.results["money"]
-    inputs = money["formula_inputs"]
-    sources = {str(line.get("key")): str(line.get("source") or "") for line in money.get("assumptions") or []}
+    sources = {line.key: line.source for line in money.assumptions}
     groups = [
         ("Volume and time", _plan(inputs, sources, ("requests_per_day", "requests_total", "horizon_days"))),
         ("Failures", [*_failure(inputs, sources), *_acceptances(inputs, sources)]),
@@ -76,21 +77,19 @@ def field_groups(run: StoredRun) -> list[tuple[str, list[Field]]]:
     return [(title, fields) for title, fields in groups if fields]
 
 
-def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[str, ...]) -> list[Field]:
-    currency, candidate = inputs["currency"], variant_label(inputs["candidate"])
-    daily = inputs["requests_total"] is None
-    left = inputs["days_to_retirement"]
+def _plan(inputs: FormulaInputs, sources: Mapping[str, str], names: tuple[str, ...]) -> list[Field]:
+    currency, daily = inputs.currency, inputs.requests_total is None
+    left, horizon, upkeep = inputs.days_to_retirement, inputs.horizon_days, inputs.upkeep_per_day
     longest = LONGEST if left is None else min(LONGEST, left)
+    running = f"Running costs of {variant_label(inputs.candidate)} per month"
     known = {
-        "requests_per_day": (inputs["requests_per_day"], "Requests a day", "a day", (0, MOST)),
-        "requests_total": (inputs["requests_total"], "Requests in total", "requests", (0, MOST)),
-        "horizon_days": (min(inputs["horizon_days"], longest), "Horizon", "days", (LEAST, longest)),
-        "investment": (inputs["investment"], "Investment", currency, (0, MOST)),
-        "upkeep_per_month": (
-            inputs["upkeep_per_day"] * DAYS_A_MONTH, f"Running costs of {candidate} per month", currency, (0, MOST),
-        ),
-        "target_payback_days": (inputs["target_payback_days"], "Payback target", "days", (0, LONGEST)),
-    }  # fmt: skip
+        "requests_per_day": (inputs.requests_per_day, "Requests a day", "a day", (0, MOST)),
+        "requests_total": (inputs.requests_total, "Requests in total", "requests", (0, MOST)),
+        "horizon_days": (None if horizon is None else min(horizon, longest), "Horizon", "days", (LEAST, longest)),
+        "investment": (inputs.investment, "Investment", currency, (0, MOST)),
+        "upkeep_per_month": (None if upkeep is None else upkeep * DAYS_A_MONTH, running, currency, (0, MOST)),
+        "target_payback_days": (inputs.target_payback_days, "Payback target", "days", (0, LONGEST)),
+    }
     found = []
     for name in names:
         value, label, unit, (least, most) = known[name]
@@ -98,59 +97,66 @@ def _plan(inputs: Mapping[str, Any], sources: Mapping[str, str], names: tuple[st
         if value is None or (only_daily and not daily) or most < least:
             continue
         volume, source = name.startswith("requests"), sources.get(name, "")
-        if name == "horizon_days" and left is not None and left <= inputs["horizon_days"]:
+        if name == "horizon_days" and left is not None and horizon is not None and left <= horizon:
             source = "until the base model retires"
         found.append(_field(name, "plan", name, label, unit, value, source, least, most, log=volume))
     return found
 
 
-def _failure(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Field]:
-    if inputs["failures"] in ("repair", "retry"):
-        value, source = inputs["failure_cost"] or 0, sources.get("failure_cost", "")
+def _failure(inputs: FormulaInputs, sources: Mapping[str, str]) -> Iterator[Field]:
+    if inputs.failures in ("repair", "retry"):
+        value, source = inputs.failure_cost or 0, sources.get("failure_cost", "")
         yield _field(
-            "failure_cost", "plan", "failure_cost", "Cost of a failure", inputs["currency"], value, source, 0, MOST
+            "failure_cost", "plan", "failure_cost", "Cost of a failure", inputs.currency, value, source, 0, MOST
         )
 
 
-def _acceptances(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Field]:
-    for role in ("baseline", "candidate") if inputs["failures"] != "ignore" else ():
-        name = inputs[role]
-        value, key = inputs["variants"][name]["acceptance"], f"{name}.acceptance"
+def _sides(inputs: FormulaInputs) -> list[tuple[str, str]]:
+    """(role, name) of both variants."""
+    return [("baseline", inputs.baseline), ("candidate", inputs.candidate)]
+
+
+def _acceptances(inputs: FormulaInputs, sources: Mapping[str, str]) -> Iterator[Field]:
+    for role, name in _sides(inputs) if inputs.failures != "ignore" else ():
+        value, key = inputs.variants[name].acceptance, f"{name}.acceptance"
         if value is not None:
             label = f"Acceptable outputs of {variant_label(name)}"
             yield _field(key, role, "acceptance", label, "%", value, sources.get(key, ""), 0, 1, share=True)
 
 
-def _prices(inputs: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Field]:
-    currency = inputs["currency"]
-    for role in ("baseline", "candidate"):
-        name = inputs[role]
-        variant, owner = inputs["variants"][name], _owner(inputs, role)
-        if variant.get("free") or (role == "candidate" and owner == _owner(inputs, "baseline")):
+def _prices(inputs: FormulaInputs, sources: Mapping[str, str]) -> Iterator[Field]:
+    currency = inputs.currency
+    for role, name in _sides(inputs):
+        variant, owner = inputs.variants[name], _owner(inputs, name)
+        if variant.free or (role == "candidate" and owner == _owner(inputs, inputs.baseline)):
             continue  # it calls no model, or the baseline's price applies, as it is the same
-        if variant["self_hosted"]:
+        if variant.self_hosted and variant.hourly is not None:
             key, label = f"{owner}.hourly", f"Machine-hour of {variant_label(owner)}"
-            yield _field(key, role, "hourly", label, currency, variant["hourly"], sources.get(key, ""), LEAST, MOST)
-        if variant["self_hosted"] and not variant.get("metered"):
+            yield _field(key, role, "hourly", label, currency, variant.hourly, sources.get(key, ""), LEAST, MOST)
+        if variant.self_hosted and not variant.metered:
             continue
-        for price, what in (("price_input", "input"), ("price_output", "output")):
+        for price, what, value in (
+            ("price_input", "input", variant.price_input),
+            ("price_output", "output", variant.price_output),
+        ):
             key, label = f"{owner}.{price}", f"Million {what} tokens, {variant_label(owner)}"
-            yield _field(key, role, price, label, currency, variant[price], sources.get(key, ""), 0, MOST)
+            if value is not None:
+                yield _field(key, role, price, label, currency, value, sources.get(key, ""), 0, MOST)
         if role == "baseline" and _can_be_cached(variant):
             key, label = f"{name}.cached_share", f"Cached share of the guide of {variant_label(name)}"
-            value, source = variant["cached_share"] or 0, sources.get(key, "default")
+            value, source = variant.cached_share or 0, sources.get(key, "default")
             yield _field(key, role, "cached_share", label, "%", value, source, 0, 1, share=True)
 
 
-def _owner(inputs: Mapping[str, Any], role: str) -> str:
-    """The variant whose table has the prices of this side."""
-    return inputs["variants"][inputs[role]]["prices_like"] or inputs[role]
+def _owner(inputs: FormulaInputs, name: str) -> str:
+    """The variant whose table has the prices of this one."""
+    return inputs.variants[name].prices_like or name
 
 
-def _can_be_cached(variant: Mapping[str, Any]) -> bool:
+def _can_be_cached(variant: VariantInputs) -> bool:
     """Whether a cached share would change anything."""
-    long_enough = variant["fixed_tokens"] >= (variant["min_cached_tokens"] or 0)
-    return variant["price_cached"] is not None and variant["fixed_tokens"] > 0 and long_enough
+    fixed = variant.fixed_tokens or 0
+    return variant.price_cached is not None and fixed > 0 and fixed >= (variant.min_cached_tokens or 0)
 
 
 def _field(
@@ -211,57 +217,51 @@ class Recalculated(NamedTuple):
 
 def section(run: StoredRun) -> Section | None:
     """The section of a run whose money can be recalculated."""
-    if page_data(run) is None:
+    money, inputs = run.results.money, formula_inputs(run)
+    if money is None or inputs is None:
         return None
     shown = {
-        "cost_words": cost_words(run),
-        "groups": field_groups(run),
-        "head": doubt_head(run),
-        "rows": doubt_rows(run),
-        "cost_note": cost_note(run),
-        "inputs": json_block(run),
+        "cost_words": cost_words(inputs),
+        "groups": field_groups(money, inputs),
+        "head": doubt_head(inputs),
+        "rows": doubt_rows(money, inputs),
+        "cost_note": cost_note(inputs),
+        "inputs": json_block(inputs),
     }
-    return Section("what_if", "What if", lead(run), "what_if", shown)
+    return Section("what_if", "What if", lead(inputs), "what_if", shown)
 
 
-def page_data(run: StoredRun) -> Mapping[str, Any] | None:
+def formula_inputs(run: StoredRun) -> FormulaInputs | None:
     """The inputs from which the page's script recalculates the money; None without money."""
-    money = run.results.get("money") or {}
-    inputs = money.get("formula_inputs")
-    if not inputs or money.get("saving_per_request") is None or money.get("npv") is None:
+    money = run.results.money
+    if money is None or money.saving_per_request is None or money.npv is None:
         return None
-    return inputs
+    return money.formula_inputs
 
 
-def json_block(run: StoredRun) -> Markup:
+def json_block(inputs: FormulaInputs) -> Markup:
     """The inputs as JSON that no browser parses as markup."""
-    inputs = page_data(run) or {}
-    roles = ("baseline", "candidate")
     names = {
-        "spoken": {role: named(inputs.get(role)) for role in roles},
+        "spoken": {role: named(name) for role, name in _sides(inputs)},
         "break_even": BREAK_EVEN,
-        "labels": {role: variant_label(str(inputs.get(role))) for role in roles},
+        "labels": {role: variant_label(name) for role, name in _sides(inputs)},
     }
-    text = json.dumps({**inputs, **names}, ensure_ascii=True, separators=(",", ":"))
+    text = json.dumps({**as_json(inputs), **names}, ensure_ascii=True, separators=(",", ":"))
     # Only strings can contain these characters, so JSON escapes are safe.
     return Markup(re.sub("[<>&'\x7f]", lambda match: f"\\u{ord(match.group()):04x}", text))
 
 
-def lead(run: StoredRun) -> str:
+def lead(inputs: FormulaInputs) -> str:
     """The opening sentence: what half the volume would change."""
-    inputs = page_data(run)
-    if inputs is None:
-        return "There are no prices and no volume to recalculate with."
     stated, half = _recalculated(inputs), _recalculated(inputs, volume=HALF)
-    tail = "change any number that you doubt."
-    currency = inputs["currency"]
-    if inputs["requests_total"] is not None:
+    tail, currency = "change any number that you doubt.", inputs.currency
+    if inputs.requests_total is not None:
         return (
             f"Half the requests would {_gain_words(half.npv, currency)}, "
             f"all of them would {_gain_words(stated.npv, currency)}; {tail}"
         )
     before, after = stated.payback_days, half.payback_days
-    if inputs["investment"] <= 0 and before is not None and after is not None:
+    if (inputs.investment or 0) <= 0 and before is not None and after is not None:
         gains = say.money(half.npv, currency), say.money(stated.npv, currency)
         return f"At half the volume the gain is {gains[0]} instead of {gains[1]}; {tail}"
     if before is None and after is None:
@@ -280,64 +280,54 @@ def _gain_words(npv: float | None, currency: str) -> str:
     return f"lose {amount}" if npv is not None and npv < 0 else f"gain {amount}"
 
 
-def doubt_head(run: StoredRun) -> tuple[str, ...]:
+def doubt_head(inputs: FormulaInputs) -> tuple[str, ...]:
     """The header of the table of common doubts."""
-    inputs = page_data(run) or {}
-    days = () if inputs.get("requests_total") is not None else ("Payback",)
-    names = [variant_label(str(inputs.get(role))) for role in ("baseline", "candidate")]
-    return ("If", f"{cost_words(run)} {names[0]}", f"with {names[1]}", *days, "Gain")
+    days = () if inputs.requests_total is not None else ("Payback",)
+    baseline, candidate = variant_label(inputs.baseline), variant_label(inputs.candidate)
+    return ("If", f"{cost_words(inputs)} {baseline}", f"with {candidate}", *days, "Gain")
 
 
-def cost_words(run: StoredRun) -> str:
+def cost_words(inputs: FormulaInputs) -> str:
     """The label of the deciding cost; a variant's name follows."""
-    dropped = (page_data(run) or {}).get("failures") == "drop"
-    return "Cost of an acceptable output with" if dropped else "Cost of a request with"
+    return "Cost of an acceptable output with" if inputs.failures == "drop" else "Cost of a request with"
 
 
-def cost_note(run: StoredRun) -> str:
+def cost_note(inputs: FormulaInputs) -> str:
     """What the cost of a request includes, if it is more than the tokens."""
-    inputs = page_data(run) or {}
-    failing = inputs.get("failures") in ("repair", "retry")
+    failing = inputs.failures in ("repair", "retry")
     notes = ["The cost of a request includes the cost of its failures."] if failing else []
-    if (
-        any(variant.get("hourly") for variant in (inputs.get("variants") or {}).values())
-        and not inputs["requests_total"]
-    ):
+    if any(variant.hourly for variant in inputs.variants.values()) and not inputs.requests_total:
         notes.append("It excludes machines, which are paid by the day; payback and gain include them.")
     return " ".join(notes)
 
 
-def doubt_rows(run: StoredRun) -> list[tuple[str, ...]]:
+def doubt_rows(money: Money, inputs: FormulaInputs) -> list[tuple[str, ...]]:
     """The common doubts and their effects: what changes, both costs, payback, gain."""
-    inputs = page_data(run)
-    if inputs is None:
-        return []
-    doubts: list[tuple[str, Recalculated]] = [
+    doubts = [
         ("nothing changes", _recalculated(inputs)),
         ("the volume is half as high", _recalculated(inputs, volume=HALF)),
         ("the volume is twice as high", _recalculated(inputs, volume=TWICE)),
     ]
-    if inputs["failures"] in ("repair", "retry") and inputs["failure_cost"]:
+    if inputs.failures in ("repair", "retry") and inputs.failure_cost:
         doubts.append(("a failure costs half as much", _recalculated(inputs, failure=HALF)))
         doubts.append(("a failure costs twice as much", _recalculated(inputs, failure=TWICE)))
-    if inputs["investment"] > 0:
+    if (inputs.investment or 0) > 0:
         doubts.append(("the investment is twice as high", _recalculated(inputs, investment=TWICE)))
-    if (run.results["money"] or {}).get("cached_guide"):
-        what = f"the guide of {variant_label(inputs['baseline'])} is always cached"
+    if money.cached_guide:
+        what = f"the guide of {variant_label(inputs.baseline)} is always cached"
         doubts.append((what, _recalculated(inputs, cached=True)))
     return [(what, *_cells(found, inputs)) for what, found in doubts]
 
 
-def _cells(found: Recalculated, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(found: Recalculated, inputs: FormulaInputs) -> tuple[str, ...]:
     """Both costs, the payback, and the gain."""
-    currency = inputs["currency"]
-    costs = (say.money(cost, currency) for cost in found.costs)
-    days = () if inputs["requests_total"] is not None else (say.days(found.payback_days),)
-    return (*costs, *days, say.money(found.npv, currency))
+    costs = (say.money(cost, inputs.currency) for cost in found.costs)
+    days = () if inputs.requests_total is not None else (say.days(found.payback_days),)
+    return (*costs, *days, say.money(found.npv, inputs.currency))
 
 
 def _recalculated(
-    inputs: Mapping[str, Any],
+    inputs: FormulaInputs,
     *,
     volume: Decimal = ONE,
     failure: Decimal = ONE,
@@ -346,7 +336,7 @@ def _recalculated(
 ) -> Recalculated:
     """The figures with the volume, the failure cost or the investment multiplied by a factor."""
     times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
-    values = read_inputs(inputs)
+    values = read_inputs(as_json(inputs))
     known = {**values.inputs, **values.given}
     pair = values.changed({key: known[key] * by for key, by in times.items() if key in known}).pair
     if cached:
