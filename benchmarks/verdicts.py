@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 from verdicts_page import FINE_TUNE, FREE_KINDS, KEEP, Tally, page
 from worlds import CANDIDATE, HORIZON, KINDS, MARGIN, TARGET, Sample, Way, World, draw_sample, draw_world
 
@@ -33,7 +34,7 @@ from tuneworth.evaluate.money import (
     read_roi,
 )
 from tuneworth.evaluate.money.alternatives import Alternatives, untrained
-from tuneworth.evaluate.money.inputs.missing import missing_keys
+from tuneworth.evaluate.money.inputs.inputs import missing_keys
 from tuneworth.evaluate.money.inputs.origins import with_origins
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
@@ -130,7 +131,7 @@ def money_of(
     def gains(rival: str) -> dict[str, Any]:
         exact, drawn = against(rival)
         keys = ("saving_per_request", "saving_per_day", "payback_days", "npv")
-        return {**{key: _float(exact.pair.value(key)) for key in keys}, **outcomes(drawn)}
+        return {**{key: _float(exact.pair.value(key)) for key in keys}, **asdict(outcomes(drawn))}
 
     account, drawn = against(strongest)
     sources = {key: quantity.source for key, quantity in quantities.items()}

@@ -61,8 +61,7 @@ def command(
     PROJECT is a folder with tuneworth.toml (default: the current one). With --pairs and --outputs, outputs that were
     collected elsewhere are judged; no model is needed.
     """
-    from ..core import ConfigError
-    from ..evaluate.results import read_results
+    from ..core import ConfigError, as_json
     from ..project import evaluate_run, judge_outputs
     from ..reports import verdict_text
 
@@ -90,8 +89,9 @@ def command(
                 "a project sets them in its file"
             )
         run = evaluate_run(project, run=name, gates=gates, allow_code=allow_code, talk=talk)
-    data = {"run": str(run.folder), "report": str(run.report), **run.results}
-    talk.answer(f"{verdict_text(read_results(run.folder))}\n\nReport: {run.report}", data)
+    if run.results is not None:
+        data = {"run": str(run.folder), "report": str(run.report), **as_json(run.results)}
+        talk.answer(f"{verdict_text(run.results)}\n\nReport: {run.report}", data)
     run.check_gates()  # after the report is written
     talk.next(f"open {run.report}")
 

@@ -24,27 +24,22 @@ def command(run: Path | None, config: Path | None, explain: bool, allow_code: bo
     folder, the --out folder of collected outputs, or a project for its newest evaluated run. Its stored outputs are
     judged by the current tuneworth.toml and style; nothing is generated. The run keeps its earlier verdict.
     """
-    from ..core import ConfigError, filled, from_json
-    from ..evaluate.results import Money, Verdict
+    from ..core import ConfigError, as_json, filled
     from ..project import decide_by_money, stated_money
     from ..reports import derivation_text, money_text, verdict_sentence
 
     if config is not None and run is not None:
         raise ConfigError("name a run or a --config file, not both")
     if config is not None:
-        money = stated_money(config, seed=talk.seed).to_json()
-        text, data, step = (
-            money_text(from_json(money, Money)),
-            money,
-            "put your own numbers into [roi]; --explain shows each calculation",
-        )
+        money = stated_money(config, seed=talk.seed)
+        text, data = money_text(money), as_json(money)
+        step = "put your own numbers into [roi]; --explain shows each calculation"
     else:
-        opened, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
-        results = opened.results
-        money, verdict = results["money"], results["verdict"]
-        sentence = filled(verdict_sentence(from_json(verdict, Verdict))) if verdict else []
-        text = "\n".join([*sentence, *([""] if sentence else []), money_text(from_json(money, Money), run=opened.name)])
-        data = {**money, "verdict": verdict, "changed": changed}
+        opened, money, changed = decide_by_money(run or Path(), allow_code=allow_code, talk=talk)
+        verdict = None if opened.results is None else opened.results.verdict
+        sentence = filled(verdict_sentence(verdict)) if verdict else []
+        text = "\n".join([*sentence, *([""] if sentence else []), money_text(money, run=opened.name)])
+        data = {**as_json(money), "verdict": as_json(verdict), "changed": as_json(changed)}
         step = f"`tuneworth report {quote(str(opened.folder))}` writes the report of this verdict"
-    talk.answer(f"{text}\n\n{derivation_text(from_json(money, Money))}" if explain else text, data)
+    talk.answer(f"{text}\n\n{derivation_text(money)}" if explain else text, data)
     talk.next(step)

@@ -64,11 +64,14 @@ def _print_result(run: "Run", talk: Talk) -> None:
 
     Raises: GateFailed, or ConfigError for a gate on something that is not in the results.
     """
-    from ..evaluate.results import read_results
+    from ..core import as_json
     from ..reports import verdict_text
 
-    brief = {key: run.results[key] for key in ("verdict", "quality", "comparison", "money", "gates")}
-    text = f"\n{verdict_text(read_results(run.folder))}\n\nReport: {run.report}"
-    talk.answer(text, {"run": str(run.folder), "report": str(run.report), **brief})
+    if run.results is not None:
+        brief = {
+            key: as_json(getattr(run.results, key)) for key in ("verdict", "quality", "comparison", "money", "gates")
+        }
+        text = f"\n{verdict_text(run.results)}\n\nReport: {run.report}"
+        talk.answer(text, {"run": str(run.folder), "report": str(run.report), **brief})
     run.check_gates()
     talk.next(f"open {run.report}, or see what happened to a row: tuneworth why {quote(str(run.folder))} ROW")

@@ -16,10 +16,12 @@ from typing import Any
 import msgspec
 
 from tuneworth.core import Record
+from tuneworth.evaluate import Comparisons
 from tuneworth.evaluate.results import Results
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "evaluate" / "results.schema.json"
+COMPARISON = ROOT / "docs" / "comparison.schema.json"
 _RULES = (
     " Within a version, keys may be added but are never renamed or removed. Parts that a run does not have are null. "
     "Amounts of money are in money.currency, shares range from 0 to 1, and times are in the unit that the key names."
@@ -103,7 +105,10 @@ def _descriptions(record: type[Record]) -> dict[str, str]:
 
 def files() -> Mapping[Path, str]:
     """Each schema file with the content that it should have."""
-    return {RESULTS: schema_text(Results, "tuneworth/results/1", _RULES)}
+    return {
+        RESULTS: schema_text(Results, "tuneworth/results/1", _RULES),
+        COMPARISON: schema_text(Comparisons, "tuneworth/comparison/1"),
+    }
 
 
 if __name__ == "__main__":

@@ -1,25 +1,37 @@
 """An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
-from ..core import as_json
-from ..style import StyleSchema, check_outputs, check_table, measure_discrimination
+from ..core import from_json
+from ..curate import Curation
+from ..style import RuleInUse, StyleInUse, StyleSchema, check_outputs, check_table, measure_discrimination
 from .measures import measure_variants, money_of
-from .money.account import Money
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
+from .results import (
+    SCHEMA,
+    Comparison,
+    LearningCurve,
+    Problem,
+    Provenance,
+    Reference,
+    Requests,
+    Results,
+    Risk,
+    Share,
+    Training,
+)
 from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
 from .scores.groups import grouped_requests, groups_of
 from .scores.quality import (
-    SHARES,
     Similarity,
     compare_variants,
     quality_of_all,
@@ -29,25 +41,20 @@ from .scores.quality import (
     speed_of,
     tokens_of,
 )  # fmt: skip
-from .scores.score import Scores
 from .settings import EvaluateSettings
-from .variants import describe
 from .verdict.rules import decide
 
 __all__ = ["Evaluated", "RunContext", "evaluate_outputs"]
-
-SCHEMA = "tuneworth/results/1"
 
 
 @dataclass(frozen=True)
 class Evaluated:
     """`results`: the content of results.json; `outputs`: one row per pair and variant, scored; `raws`: the variants as
-    given, without those that were derived from them; `money`: that of the results, None without one."""
+    given, without those that were derived from them."""
 
-    results: dict[str, Any]
+    results: Results
     outputs: pl.DataFrame
     raws: Sequence[Raw]
-    money: Money | None
 
 
 @dataclass(frozen=True)
@@ -59,15 +66,15 @@ class RunContext:
     are the fields that do not make a request another one.
     """
 
-    data: Mapping[str, Any] | None = None
-    training: Mapping[str, Any] | None = None
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    data: Curation | None = None
+    training: Training | None = None
+    provenance: Provenance | None = None
     train: pl.DataFrame | None = None
-    validity: Sequence[Mapping[str, str]] = ()
+    validity: Sequence[Problem] = ()
     left_out: Sequence[tuple[str, str]] = ()
     on_train: Outcomes | None = None
-    forgetting: Mapping[str, Any] | None = None
-    learning_curve: Mapping[str, Any] | None = None
+    forgetting: Risk | None = None
+    learning_curve: LearningCurve | None = None
     identifiers: Sequence[str] = ()
     project: str = ""
     created: str = ""
@@ -105,16 +112,14 @@ def evaluate_outputs(
     similarity = similarities_of(contest.scores, references)
     groups, requests = grouped_requests(pairs, context.identifiers)
     scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
-    results = _results(scored, written, raw, context)
-    results["requests"] = requests._asdict()
+    results = _results(scored, written, raw, requests, context)
     names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
-    money = None
     if contest.candidate in contest.scores and names:
-        money = _compare(results, scored, names, roi, context, baseline=baseline, margin=margin)
+        results = _compared(results, scored, names, roi, context, baseline=baseline, margin=margin)
         facts_margin = None if settings is None else settings.facts_margin
-        results["verdict"] = decide(results, margin=margin, facts_margin=facts_margin)
+        results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
     outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")
-    return Evaluated(results, outputs, raw, money)
+    return Evaluated(results, outputs, raw)
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ class _Scored:
     similarity: Mapping[str, Similarity]
     seed: int
 
-    def against(self, first: str, second: str) -> dict[str, Any]:
+    def against(self, first: str, second: str) -> Comparison:
         """The comparison of the second variant with the first."""
         return compare_variants(
             self.contest.scores, self.rows, self.groups, self.style, baseline=first, candidate=second,
@@ -138,88 +143,71 @@ class _Scored:
         )  # fmt: skip
 
 
-def _results(scored: _Scored, written: pl.DataFrame, given: Sequence[Raw], context: RunContext) -> dict[str, Any]:
+def _results(
+    scored: _Scored, written: pl.DataFrame, given: Sequence[Raw], requests: Requests, context: RunContext
+) -> Results:
     """The results of each variant by itself; what compares them is still empty."""
     raws, scores, rows, seed = scored.contest.raws, scored.contest.scores, scored.rows, scored.seed
-    return {
-        "schema": SCHEMA,
-        "project": context.project,
-        "created": context.created,
-        "verdict": None,
-        "quality": quality_of_all(
+    outputs = {name: np.repeat(rows, one.samples) for name, one in scores.items()}
+    return Results(
+        schema=SCHEMA,
+        project=context.project,
+        created=context.created,
+        verdict=None,
+        quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,
         ),
-        "reference": _reference(written, scored.groups, seed=seed),
-        "comparison": None,
-        "rivals": [],
-        "tokens": {name: _tokens(r, scores[name], rows) for name, r in raws.items()},
-        "seconds": {name: _speed(scores[name], rows) for name in raws},
-        "money": None,
-        "style": _style(scored.style, scored.pairs, given, seed=seed),
-        "variants": {name: _described(r) for name, r in raws.items()},
-        **_stated(context),
-        "risks": [],
-        "gates": None,
-        "verdicts": [],
-    }  # fmt: skip
+        reference=_reference(written, scored.groups, seed=seed),
+        requests=requests,
+        comparison=None,
+        rivals=[],
+        tokens={name: tokens_of(scores[name].table, outputs[name], raw.fixed_tokens) for name, raw in raws.items()},
+        seconds={name: speed_of(scores[name].table, outputs[name]) for name in raws},
+        money=None,
+        risks=[],
+        data=context.data,
+        training=context.training,
+        learning_curve=context.learning_curve,
+        style=_style(scored.style, scored.pairs, given, seed=seed),
+        variants={name: raw.record for name, raw in raws.items()},
+        validity=list(context.validity),
+        gates=None,
+        verdicts=[],
+        provenance=context.provenance,
+    )  # fmt: skip
 
 
-def _compare(
-    results: dict[str, Any], scored: _Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
+def _compared(
+    results: Results, scored: _Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
     baseline: str | None, margin: float,
-) -> Money | None:  # fmt: skip
-    """Add what compares the candidate with the ways without training: comparison, money, rivals and risks."""
+) -> Results:  # fmt: skip
+    """The results with what compares the candidate with the ways without training: comparison, money, rivals and risks."""
     raws, scores, candidate = scored.contest.raws, scored.contest.scores, scored.contest.candidate
     measured = measure_variants(raws, scores, scored.rows, roi)
     costs = costs_of_requests(roi, names, measured, baseline=baseline)
-    shares = {name: results["quality"][name]["acceptable"]["share"] for name in names}
+    shares = {name: results.share_of(name) for name in names}
     rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
-    results["comparison"] = scored.against(rival, candidate)
-    if (guided := _guided(raws, names, baseline)) is not None:
-        results["guide_comparison"] = scored.against("plain", guided)
+    guided = _guided(raws, names, baseline)
     money = None
     if roi is not None:
         money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
             seed=scored.seed,
         )  # fmt: skip
-        results["money"] = money.to_json()
-    results["rivals"] = rival_rows(
-        names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, today=_today(names, baseline),
-        money=results["money"], margin=margin, left_out=context.left_out, seed=scored.seed,
+    # The variant in use today: the stated baseline, else `prompted`.
+    today = next((name for name in (baseline, "prompted") if name in names), None)
+    results = replace(
+        results,
+        comparison=scored.against(rival, candidate),
+        guide_comparison=None if guided is None else scored.against("plain", guided),
+        money=money,
+        rivals=rival_rows(
+            names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, today=today,
+            money=money, margin=margin, left_out=context.left_out, seed=scored.seed,
+        ),
     )  # fmt: skip
-    results["risks"] = _risks(
-        results, scored.pairs["input"], scored.references, scored.groups, scores, roi, context, candidate, scored.seed
-    )
-    return money
-
-
-def _described(raw: Raw) -> dict[str, Any]:
-    return describe(
-        raw.variant,
-        model=raw.model,
-        guide_tokens=raw.guide_tokens,
-        settings=raw.settings,
-        refused=raw.refused,
-        doubt=raw.doubt,
-    )
-
-
-def _stated(context: RunContext) -> dict[str, Any]:
-    """The values that the results include unchanged."""
-    return {
-        "data": context.data,
-        "training": context.training,
-        "provenance": dict(context.provenance),
-        "validity": list(context.validity),
-        "learning_curve": context.learning_curve,
-    }
-
-
-def _today(names: Sequence[str], baseline: str | None) -> str | None:
-    """The untrained variant in use today: the stated baseline, else `prompted`; None if neither was scored."""
-    return next((name for name in (baseline, "prompted") if name in names), None)
+    return replace(results, risks=_risks(results, scored, roi, context))
 
 
 def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:
@@ -230,38 +218,23 @@ def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None)
     return baseline if baseline in models else next(iter(models), None)
 
 
-def _tokens(raw: Raw, scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
-    return tokens_of(scores.table, np.repeat(rows, scores.samples), raw.fixed_tokens)
-
-
-def _speed(scores: Scores, rows: np.ndarray) -> dict[str, float | None]:
-    return speed_of(scores.table, np.repeat(rows, scores.samples))
-
-
-def _risks(
-    results: dict[str, Any], inputs: pl.Series, references: pl.Series, groups: np.ndarray | None, scores: Mapping[str, Scores],
-    roi: RoiSettings | None, context: RunContext, candidate: str, seed: int,
-) -> list[dict[str, Any]]:  # fmt: skip
-    train_outputs = None if context.train is None else context.train["output"].to_list()
+def _risks(results: Results, scored: _Scored, roi: RoiSettings | None, context: RunContext) -> list[Risk]:
+    ours, train = scored.contest.scores[scored.contest.candidate], context.train
     return assess_risks(
         results,
         # The first sample of each pair, in the order of the pairs.
-        candidate_outputs=scores[candidate]
-        .table["output"]
-        .fill_null("")
-        .gather_every(scores[candidate].samples)
-        .to_list(),
+        candidate_outputs=ours.table["output"].fill_null("").gather_every(ours.samples).to_list(),
         # A reference that breaks the rules is no standard for copies.
-        references=references.to_list(),
-        inputs=inputs.to_list(),
-        train_outputs=train_outputs,
-        groups=groups,
-        train_groups=None if context.train is None else groups_of(context.train),
-        acceptable=scores[candidate].items["acceptable"].to_numpy(),
+        references=scored.references.to_list(),
+        inputs=scored.pairs["input"].to_list(),
+        train_outputs=None if train is None else train["output"].to_list(),
+        groups=scored.groups,
+        train_groups=None if train is None else groups_of(train),
+        acceptable=ours.items["acceptable"].to_numpy(),
         acceptable_on_train=context.on_train,
         forgetting=context.forgetting,
         roi=roi,
-        seed=seed,
+        seed=scored.seed,
     )
 
 
@@ -275,26 +248,26 @@ def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.
     return shares.select(pl.when(exists).then(pl.all()).name.keep(), exists)
 
 
-def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -> Reference | None:
     """The shares of the references; None if no reference could be scored."""
     rows = written["acceptable"].is_not_null().to_numpy()
     if not rows.any():
         return None
-    reference: dict[str, Any] = {"n": int(rows.sum())}
-    for name in SHARES:
+
+    def share(name: str) -> Share:
         values = written[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
-        reference[name] = share_of(values, None if groups is None else groups[rows], seed=seed)
-    return reference
+        return share_of(values, None if groups is None else groups[rows], seed=seed)
+
+    return Reference(
+        n=int(rows.sum()), acceptable=share("acceptable"), consistent=share("consistent"), faithful=share("faithful")
+    )
 
 
-def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed: int) -> dict[str, Any]:
+def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed: int) -> StyleInUse:
     """The schema, its checks by id, and how well it tells the references from answers to other requests."""
-    checks = {row.pop("id"): row for row in check_table(style)}
+    checks = {row["id"]: from_json(row, RuleInUse) for row in check_table(style)}
     found = measure_discrimination(pairs, style, count_tokens=_counter(raw), seed=seed)
-    return {
-        "name": style.name, "about": style.about, "reviewed": style.reviewed, "checks": checks,
-        "discrimination": None if found is None else as_json(found),
-    }  # fmt: skip
+    return StyleInUse(name=style.name, about=style.about, reviewed=style.reviewed, checks=checks, discrimination=found)
 
 
 def _counter(raw: Sequence[Raw]) -> Callable[[Sequence[str]], Sequence[int]] | None:

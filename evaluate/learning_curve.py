@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..core import say
+from .results import CurveFit, Doubling, Gain, LearningCurve, Share
 from .statistics.intervals import group_codes, share_interval
 
-__all__ = ["Curve", "LearningCurve", "fit_curve", "fit_power_law"]
+__all__ = ["Curve", "fit_curve", "fit_power_law"]
 
 DRAWS = 2000
 # How fast an error may fall with the number of examples n, as n^-c. Published fits of such curves lie between 0.07 and
@@ -35,42 +36,6 @@ class Curve:
     def gain(self, n: float) -> float:
         """The fall of the error from n to 2 n examples."""
         return self.error(n) - self.error(2 * n)
-
-
-@dataclass(frozen=True)
-class LearningCurve:
-    """The acceptable share by number of examples, the fitted curve, and the effect of doubling the largest number.
-
-    `gain` is (value, low, high) as a share, or None with fewer than three sizes.
-    """
-
-    sizes: tuple[int, ...]
-    acceptable: tuple[dict[str, Any], ...]
-    curve: Curve | None
-    gain: tuple[float, float, float] | None
-    pairs: int
-
-    def to_json(self) -> dict[str, Any]:
-        """`learning_curve` in results.json."""
-        gain = None if self.gain is None else dict(zip(("value", "low", "high"), self.gain, strict=True))
-        fit = None if self.curve is None else {"e": self.curve.e, "b": self.curve.b, "c": self.curve.c}
-        return {
-            "sizes": list(self.sizes),
-            "pairs": self.pairs,
-            "acceptable": list(self.acceptable),
-            "fit": fit,
-            "doubling": None if gain is None else {"to": 2 * max(self.sizes), "gain": gain},
-            "sentence": self.sentence,
-        }
-
-    @property
-    def sentence(self) -> str:
-        """The effect of doubling the examples; the curve is not reliable beyond that."""
-        if self.gain is None:
-            return f"{len(self.sizes)} sizes are too few for a curve; train on at least {FEWEST}."
-        value, low, high = self.gain
-        ends = say.points_range(low, high)
-        return f"Doubling the examples to {2 * max(self.sizes):,} would give {say.signed_points(value)} ({ends})."
 
 
 def fit_curve(
@@ -101,17 +66,26 @@ def fit_curve(
     known = tuple(int(sizes[i]) for i in order)
     outcomes = outcomes[:, order]
     shares = [share_interval(column, groups) for column in outcomes.T]
-    intervals = tuple({"share": s.share, "low": s.low, "high": s.high} for s in shares)
+    acceptable = [Share(share=s.share, low=s.low, high=s.high) for s in shares]
     if len(known) < FEWEST:
-        return LearningCurve(known, intervals, None, None, len(outcomes))
+        return LearningCurve(
+            sizes=list(known), pairs=len(outcomes), acceptable=acceptable, fit=None, doubling=None,
+            sentence=f"{len(known)} sizes are too few for a curve; train on at least {FEWEST}.",
+        )  # fmt: skip
     curve = fit_power_law(known, 1 - outcomes.mean(axis=0))
     independent = min(share.n_effective for share in shares)
     drawn = _resampled(1 - outcomes, groups, seed=seed, draws=draws)
     gains = _gains(known, drawn, independent=independent, seed=seed)
     low, high = np.quantile(gains, [0.5 - confidence / 2, 0.5 + confidence / 2])
     # Use the median of the draws: the best single curve, `curve`, predicts too small a gain if errors end near zero.
-    gain = (float(np.median(gains)), float(low), float(high))
-    return LearningCurve(known, intervals, curve, gain, len(outcomes))
+    gain, doubled = Gain(value=float(np.median(gains)), low=float(low), high=float(high)), 2 * max(known)
+    # The curve is not reliable beyond twice the examples.
+    ends = say.points_range(gain.low, gain.high)
+    return LearningCurve(
+        sizes=list(known), pairs=len(outcomes), acceptable=acceptable, fit=CurveFit(e=curve.e, b=curve.b, c=curve.c),
+        doubling=Doubling(to=doubled, gain=gain),
+        sentence=f"Doubling the examples to {doubled:,} would give {say.signed_points(gain.value)} ({ends}).",
+    )  # fmt: skip
 
 
 def _resampled(errors: np.ndarray, groups: Any, *, seed: int, draws: int) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import polars as pl
 
-from .money.account import Money, compute_money
+from .money.account import compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
+from .results import Money, Training
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 
@@ -25,9 +25,9 @@ def measure_variants(
     self_hosted = {name for name, variant in tables.items() if variant.self_hosted}
 
     def measured(raw: Raw) -> MeasuredVariant:
-        search = raw.variant.search or {}
-        paid = search.get("cost") if roi is not None and search.get("currency") == roi.currency else None
-        return replace(counted(raw), search_cost=None if paid is None else float(paid))
+        search = raw.variant.search
+        paid = search.cost if search is not None and roi is not None and search.currency == roi.currency else None
+        return replace(counted(raw), search_cost=paid)
 
     def counted(raw: Raw) -> MeasuredVariant:
         name = raw.variant.name
@@ -72,7 +72,7 @@ def money_of(
     measured: Mapping[str, MeasuredVariant],
     rows: np.ndarray,
     groups: np.ndarray | None,
-    trained: Mapping[str, Any] | None,
+    trained: Training | None,
     *,
     baseline: str,
     candidate: str,
@@ -81,19 +81,17 @@ def money_of(
     """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
-        groups=None if groups is None else groups[rows], training=_training_cost(trained or {}), seed=seed,
+        groups=None if groups is None else groups[rows], training=_training_cost(trained), seed=seed,
     )  # fmt: skip
 
 
-def _training_cost(trained: Mapping[str, Any]) -> TrainingCost | None:
+def _training_cost(trained: Training | None) -> TrainingCost | None:
     """What this run's training took: hours on this machine, or what a provider charged."""
-    hosted = trained.get("hosted")
-    if hosted:
-        return TrainingCost(
-            None, trained.get("tokens"), hosted.get("cost"), str(hosted.get("currency")), str(hosted.get("title"))
-        )  # fmt: skip
-    seconds = trained.get("seconds")
-    return None if seconds is None else TrainingCost(seconds / 3600, trained.get("tokens"))
+    if trained is None:
+        return None
+    if (hosted := trained.hosted) is not None:
+        return TrainingCost(None, trained.tokens, hosted.cost, hosted.currency, hosted.title)
+    return None if trained.seconds is None else TrainingCost(trained.seconds / 3600, trained.tokens)
 
 
 def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) -> MeasuredVariant:
@@ -115,9 +113,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         model=raw.model,
         of=raw.variant.of,
         free=raw.variant.way == "template",
-        requests_per_second=speed_of(scores.table, np.repeat(rows, scores.samples))["per_second"]
-        if self_hosted
-        else None,
+        requests_per_second=speed_of(scores.table, np.repeat(rows, scores.samples)).per_second if self_hosted else None,
     )
 
 

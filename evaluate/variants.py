@@ -1,18 +1,17 @@
 """Variants: the ways to get an output for a request."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from ..core import ConfigError, need_regular, read_written
 from ..style import StyleSchema, write_guide
+from .results import OutputSource, SearchCost, Way
 from .rivals.constraint import Constraint, check_constraint, constraint_of
-from .rivals.names import Way, made_from
+from .rivals.names import made_from
 from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
@@ -102,7 +101,7 @@ class Variant:
 
     `way` says how the outputs come about beyond the plain call of a model, `of` which variants they are made from: one
     for repair or retry, two for a cascade. `constraint` limits what its model can generate, `search` is what
-    the search for its prompt took: calls, tokens, cost, currency, seconds. Without `system_role`, its prompts have no
+    the search for its prompt took. Without `system_role`, its prompts have no
     system message but begin with its text.
 
     `model` is a local folder or hub name, None for the model of `[train]`; with `endpoint` (a URL), the name of the model
@@ -110,7 +109,7 @@ class Variant:
     """
 
     name: str
-    source: Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+    source: OutputSource
     guide: str | None = None
     guide_origin: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
@@ -124,7 +123,7 @@ class Variant:
     of: tuple[str, ...] = ()
     nearest: NearestExamples | None = None
     constraint: Constraint | None = None
-    search: Mapping[str, Any] | None = None
+    search: SearchCost | None = None
     system_role: bool = True
 
     @property
@@ -280,27 +279,3 @@ def read_guide(name: str, stated: str, folder: Path, style: StyleSchema) -> tupl
         return read_written(path, what="guide", most=_MOST_OF_GUIDE).strip(), OWN
     except ConfigError as error:
         raise ConfigError(f'variant "{name}": {error}') from None
-
-
-def describe(
-    variant: Variant, *, model: str | None, guide_tokens: int | None, settings: Mapping | None,
-    refused: Sequence[str] = (), doubt: str | None = None,
-) -> dict:  # fmt: skip
-    """The variant as plain data for `results.json`."""
-    return {
-        "source": variant.source,
-        "way": variant.way,
-        "of": list(variant.of),
-        "model": model,
-        "endpoint": variant.endpoint,
-        "tuned": variant.tuned,
-        "repair": variant.settings.repair,
-        "guide": variant.guide_origin,
-        "guide_tokens": guide_tokens,
-        "few_shot": variant.few_shot,
-        "settings": dict(settings) if settings and variant.source != "outputs" else None,
-        "refused_settings": list(refused),
-        "doubtful_counts": doubt,
-        "file": variant.file.name if variant.file else None,
-        **({"search": dict(variant.search)} if variant.search else {}),
-    }

@@ -1,15 +1,14 @@
 """Writes what an evaluation found into the run."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..core import write_whole
+from ..core import as_json, write_whole
 from .evaluation import Evaluated
 from .outputs.table import write_raws
+from .results import Results
 
-__all__ = ["results_text", "write_evaluated", "write_scored"]
+__all__ = ["results_text", "same_results", "write_evaluated", "write_scored"]
 
 
 def write_evaluated(evaluated: Evaluated, run: Path) -> None:
@@ -25,9 +24,14 @@ def write_scored(evaluated: Evaluated, run: Path) -> None:
     write_whole(run / "results.json", results_text(evaluated.results))
 
 
-def results_text(results: Mapping[str, Any]) -> bytes:
+def results_text(results: Results) -> bytes:
     """The content of results.json."""
-    return _valid(json.dumps(results, ensure_ascii=False, indent=2, default=float))
+    return _valid(json.dumps(as_json(results), ensure_ascii=False, indent=2))
+
+
+def same_results(one: Results, other: Results | None) -> bool:
+    """Whether two results are the same as stored."""
+    return other is not None and json.loads(results_text(one)) == json.loads(results_text(other))
 
 
 def _valid(text: str) -> bytes:

@@ -27,7 +27,7 @@ from ..core import (
     to_pandas,
 )  # fmt: skip
 from ..curate import Curation, ledger_files, read_ledger, split_files
-from ..evaluate.results import read_results
+from ..evaluate.results import RESULTS, Results, read_results
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
 from .project import Project, read_project
@@ -174,9 +174,13 @@ class Run:
         return self._object("curate/summary.json")
 
     @property
-    def results(self) -> dict[str, Any]:
-        """The content of `results.json`; {} if the run was not evaluated."""
-        return self._object("results.json")
+    def results(self) -> Results | None:
+        """The content of `results.json`; None if the run was not evaluated.
+
+        Raises: DataError if it is damaged.
+        """
+        file = self.folder / RESULTS
+        return self.once(RESULTS, [file], lambda: read_results(self.folder)) if file.exists() else None
 
     @property
     def outputs(self) -> pl.DataFrame:
@@ -241,7 +245,7 @@ class Run:
             staged._made = self._made
             yield staged
 
-    def keep(self, file: Path, content: dict[str, Any]) -> None:
+    def keep(self, file: Path, content: Results) -> None:
         """Cache the content of a new file, so that it is not read back."""
         self._made[file.name] = _stamp([file]), content
 
@@ -252,7 +256,7 @@ class Run:
         """
         if self.gate_error is not None:
             raise self.gate_error
-        if (failed := failed_gates(self.results.get("gates") or ())) is not None:
+        if self.results is not None and (failed := failed_gates(self.results.gates or ())) is not None:
             raise failed
 
     # --- representation ---------------------------------------------------------------------------------------
@@ -264,7 +268,7 @@ class Run:
         from ..reports import verdict_html
 
         if self.results:
-            return verdict_html(read_results(self.folder), notes=[f"Report: {self.report}"])
+            return verdict_html(self.results, notes=[f"Report: {self.report}"])
         if self.curation:
             from ..curate import curated_html
 
@@ -275,7 +279,7 @@ class Run:
         from ..reports import curated_text, verdict_text
 
         if self.results:
-            return verdict_text(read_results(self.folder))
+            return verdict_text(self.results)
         return curated_text(from_json(completed(self.curation, Curation), Curation)) if self.curation else NOTHING
 
 

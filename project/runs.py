@@ -13,15 +13,20 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..core import (
     RUN_LOCK,
     ConfigError,
     DataError,
     Talk,
+    as_json,
     changing,
     check_whole,
+    completed,
     damage,
     disk_refusals,
+    from_json,
     home_of,
     is_run,
     is_vacant,
@@ -35,6 +40,7 @@ from ..core import (
     sha256_file,
     write_whole,
 )
+from ..evaluate.results import InputFile, Provenance
 from .project import PROJECT_FILE, Project
 
 __all__ = [
@@ -49,6 +55,7 @@ __all__ = [
     "find_run",
     "from_run",
     "new_run",
+    "provenance_of",
     "pruned_runs",
     "read_run",
     "run_folder",
@@ -56,7 +63,7 @@ __all__ = [
     "test_set_uses",
     "to_path",
     "update_run",
-    "with_inputs",
+    "with_files",
 ]
 
 
@@ -171,6 +178,11 @@ def update_run(
         write_whole(stage / "run.json", json.dumps({**content, **facts}, ensure_ascii=False, indent=2))
 
 
+def provenance_of(facts: Mapping[str, Any]) -> Provenance:
+    """What results say of where they come from, from `run.json`."""
+    return from_json(completed({key: facts.get(key) for key in Provenance.__struct_fields__}, Provenance), Provenance)
+
+
 def with_inputs(
     known: Sequence[Mapping[str, Any]], run: Path, inputs: Iterable[tuple[str, Path]]
 ) -> list[dict[str, Any]]:
@@ -181,6 +193,12 @@ def with_inputs(
         entries.pop((None, label), None)  # written by a version without roles
         entries[role, label] = {"path": label, "role": role, "sha256": _fingerprint(path)}
     return list(entries.values())
+
+
+def with_files(provenance: Provenance, run: Path, files: Iterable[tuple[str, Path]]) -> Provenance:
+    """The provenance with the current fingerprints of these inputs, as (role, file)."""
+    inputs = with_inputs(as_json(provenance.inputs or ()), run, files)
+    return replace(provenance, inputs=from_json(inputs, list[InputFile]))
 
 
 def _label(path: Path, run: Path) -> str:

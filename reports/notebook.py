@@ -1,11 +1,11 @@
 """Results for a notebook: the verdict, compared runs, a list of runs, each as a sentence and a small table."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from ..core import Row, notebook_page, row_text, say
+from ..evaluate import Comparisons
 from ..evaluate.results import Results
 from .history import compare_words
 from .history.compare_text import changed_rows
@@ -39,7 +39,7 @@ def verdict_html(results: Results, *, notes: Sequence[str] = ()) -> str:
     )
 
 
-def compared_html(results: Mapping[str, Any]) -> str:
+def compared_html(results: Comparisons) -> str:
     """Which of two runs is better, the numbers behind it and the main doubt."""
     doubt = f"Strongest reason for doubt: {compare_words.doubt(results, say)}"
     return notebook_page(

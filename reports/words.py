@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from ..core import Row, as_json, kept_together, row_text
+from ..core import Row, kept_together, row_text
 from ..core import unbroken as say
-from ..evaluate import scored_name
+from ..evaluate import scored_name, variant_name
 from ..evaluate.results import CheckScore, Results, Share
 
 __all__ = [
@@ -47,7 +47,7 @@ _PATH = re.compile(rf"{_BEFORE}(?:(?:file://)?/{_PART}/(?:{_PART}/?)*|(?:[A-Za-z
 
 def named(name: str | None, results: Results | None = None) -> str:
     """`the tuned model`; any other name is quoted: `“rival”`. With `results`, it says that its outputs were repaired."""
-    shown = scored_name(as_json(results) if results else {}, str(name))
+    shown = variant_name(str(name)) if results is None else scored_name(results, str(name))
     return f"“{name}”" if shown.startswith('"') else shown  # a name may contain quotation marks
 
 

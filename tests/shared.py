@@ -80,7 +80,7 @@ def _whole(value: Any, kind: inspect.Type) -> Any:
             one for one in kind.types if isinstance(one, inspect.StructType | inspect.DictType | inspect.ListType)
         ]
         return _whole(value, fitting[0]) if fitting and isinstance(value, Mapping | list | tuple) else value
-    given = value is not msgspec.UNSET
+    given = value is not msgspec.UNSET and value is not None
     match kind:
         case inspect.StructType():
             found = value if isinstance(value, Mapping) else {} if not given else value
@@ -93,7 +93,7 @@ def _whole(value: Any, kind: inspect.Type) -> Any:
         case inspect.CollectionType():
             return [_whole(one, kind.item_type) for one in value] if given else []
         case inspect.LiteralType():
-            return value if given else min(kind.values)
+            return value if given else kind.values[0]
         case inspect.StrType():
             return value if given else ""
         case inspect.BoolType():

@@ -1,6 +1,5 @@
 """The outputs that a run judged, and the requests that led to them."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import polars as pl
 from ...core import DataError, ModelError, Talk, nearest
 from ...curate import read_tested
 from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_raws, token_limit
+from ...evaluate.results import Results
 from ...project import Run, read_project, remote_limit
 
 __all__ = ["Recorded", "open_judged", "recorded", "tokenizer_of"]
@@ -29,7 +29,7 @@ class Recorded:
     variant: Variant
     pairs: pl.DataFrame
     outputs: pl.DataFrame
-    results: dict[str, Any]
+    results: Results
     max_new_tokens: int
     temperature: float
     samples: int
@@ -60,44 +60,41 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
 
     Raises: DataError if the run was not evaluated, has no such variant, or its outputs did not come from a model.
     """
-    if not run.results:
+    results = run.results
+    if results is None:
         raise DataError(
             f"{run.folder} was not evaluated, so there are no outputs to compare with\nRun `tuneworth evaluate`."
         )
-    raws = {raw.variant.name: raw for raw in _raws(run)}
-    raw = _called(run, raws, name or _candidate(run, raws))
+    settings = None if run.facts.get("judged") is not None else run.project.evaluate  # None: collected outputs
+    raws = {raw.variant.name: raw for raw in read_raws(run.folder / "evaluate", settings=settings)}
+    raw = _called(results, raws, name or _candidate(results, raws))
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
-    settings = raw.settings or {}
+    judged = raw.settings or {}
     return Recorded(
         _as_called(run, raw.variant),
         ids.join(read_tested(run.folder), on="id", how="left", maintain_order="left"),
         raw.outputs,
-        run.results,
+        results,
         _limit(run, raw),
-        float(settings.get("temperature") or 0.0),
-        int(settings.get("samples") or 1),
+        float(judged.get("temperature") or 0.0),
+        int(judged.get("samples") or 1),
         raw.model,
     )
 
 
-def _raws(run: Run) -> Sequence[Raw]:
-    collected = run.facts.get("judged") is not None
-    return read_raws(run.folder / "evaluate", settings=None if collected else run.project.evaluate)
-
-
-def _candidate(run: Run, raws: dict[str, Raw]) -> str:
+def _candidate(results: Results, raws: dict[str, Raw]) -> str:
     """The compared candidate; the tuned variant if nothing was compared."""
-    stated = (run.results.get("comparison") or {}).get("candidate")
-    tuned = [name for name, raw in raws.items() if raw.variant.tuned]
-    return str(stated or next(iter(tuned), "tuned"))
+    if results.comparison is not None:
+        return results.comparison.candidate
+    return next((name for name, raw in raws.items() if raw.variant.tuned), "tuned")
 
 
-def _called(run: Run, raws: dict[str, Raw], name: str) -> Raw:
+def _called(results: Results, raws: dict[str, Raw], name: str) -> Raw:
     """The outputs of the variant, or of the first model that it is made of, with the variant's repair."""
-    described: Mapping[str, Mapping[str, Any]] = run.results.get("variants") or {}
-    repair = (described.get(name) or {}).get("repair")
+    described = results.variants
+    repair = described[name].repair if name in described else None
     while name not in raws or (raws[name].variant.way not in CALLED and raws[name].variant.of):
-        of = raws[name].variant.of if name in raws else (described.get(name) or {}).get("of")
+        of = raws[name].variant.of if name in raws else described[name].of if name in described else ()
         if not of:
             raise DataError(f'the run has no variant "{name}"; {nearest(name, [*raws, *described])}')
         name = of[0]

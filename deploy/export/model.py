@@ -258,15 +258,18 @@ def judged_model(run: Run) -> JudgedModel:
 
 def _check_made_here(run: Run) -> None:
     """Raises: DataError if the candidate's outputs came from files or from a template."""
-    described = run.results.get("variants") or {}
-    name = str((run.results.get("comparison") or {}).get("candidate"))
-    while (about := described.get(name) or {}).get("of"):
-        name = about["of"][0]
-    if about.get("source") == "template":
+    results = run.results
+    if results is None or results.comparison is None:
+        return
+    name = results.comparison.candidate
+    while results.variants[name].of:
+        name = results.variants[name].of[0]
+    source = results.variants[name].source
+    if source == "template":
         raise DataError(
             f'"{name}" is a template that needs no model, so there is nothing to export\nFill it in where it is needed.'
         )
-    if about.get("source") == "outputs":
+    if source == "outputs":
         raise DataError(
             f'"{name}" was judged by outputs from a file: its weights are unknown here, so there is nothing to export\n'
             "Serve the model as it was served for those outputs; `tuneworth serve-check` needs a model that a run has called."

@@ -27,15 +27,16 @@ def readme(model: JudgedModel, server: str, parts: Parts) -> str:
     """The README in Markdown. Commands run in the exported folder, except the check, which runs in the project."""
     judged, facts = model.recorded, model.facts
     messages, fields, answer = model.example
-    candidate = str((judged.results.get("comparison") or {}).get("candidate") or judged.variant.name)
-    described = (judged.results.get("variants") or {}).get(candidate) or {}
+    compared = judged.results.comparison
+    candidate = judged.variant.name if compared is None else compared.candidate
+    described = judged.results.variants.get(candidate)
     share = parts.same_token_share
     return _template().render(
         model=model, judged=judged, facts=facts, parts=parts, shape=model.shape, server=server, title=TITLES[server],
         # At judging the adapter was merged in the model's own format.
         rounded=parts.number_format != facts.dtype and share is not None and share < 1,
         # The verdict may be about more than the model's own answers.
-        candidate=candidate, way=None if candidate == judged.variant.name else described.get("way"),
+        candidate=candidate, way=None if candidate == judged.variant.name or described is None else described.way,
         prompt=list(_prompt_sentences(model)), field_rules=list(_field_rules(model)),
         fields=fields, record=fields if isinstance(fields, dict) else {}, answer=answer,
         address=ADDRESSES[server], body={"model": model.name, "messages": messages, **model.settings},

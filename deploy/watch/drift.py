@@ -2,7 +2,7 @@
 
 Each feature (a field's value, a missing field, a length, a language, a word) has its difference in standard errors; the
 largest of all is compared with the largest when the same requests are dealt to both sides at random (Westfall and Young 1993),
-so all features together raise a false alarm with the stated probability, whatever depends on what. `scores/two_sample.py` is
+so all features together raise a false alarm with the stated probability, whatever depends on what. `scores/references.py` is
 for pairs of texts about one input and cannot compare two unpaired sets; a difference found here has a name at once.
 
 The requests of a run come in groups, whole families of a catalogue: the difference of a feature that comes by the group is

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError
+from ...core import DataError, as_json
 from ...curate import DataSettings, RawPairs, read_pairs
 from ...evaluate import OUTPUT_SCHEMA, score_outputs
 from ...project import Run
@@ -225,10 +225,12 @@ def _scored(run: Run, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, float
 
 def _recorded_share(run: Run) -> dict[str, float] | None:
     """The acceptable share of the judged candidate with its range, for outputs as users get them."""
-    results: Mapping[str, Any] = run.results
-    name = (results.get("comparison") or {}).get("candidate") or next(iter(results.get("quality") or {}), None)
-    share = ((results.get("quality") or {}).get(name) or {}).get("acceptable") or {}
-    return None if share.get("share") is None or share.get("low") is None else dict(share)
+    results = run.results
+    if results is None or not results.quality:
+        return None
+    name = next(iter(results.quality)) if results.comparison is None else results.comparison.candidate
+    share = results.quality[name].acceptable
+    return None if share.share is None or share.low is None else as_json(share)
 
 
 def _drift(run: Run, new: pl.DataFrame, looks: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, Any] | None:

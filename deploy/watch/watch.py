@@ -9,6 +9,7 @@ from typing import Any
 
 from ...core import ConfigError, Limits, Talk, printable
 from ...evaluate import AnswerStore
+from ...evaluate.results import Assumption, Results
 from ...project import ElsewhereError, Run, console_for, evaluate_again
 from ..check.recorded import open_judged
 from ..check.server import Served, check_requests, cost_lines, open_server
@@ -181,7 +182,8 @@ RETIRES_SOON = 90  # days; curating, training and judging again fit into three m
 
 def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> dict[str, Any] | None:
     """The verdict by the current project, price list, dates and volume; None if the run has no verdict."""
-    if not run.results.get("verdict"):
+    before = run.results
+    if before is None or before.verdict is None:
         return None
     measured = None if volume is None else _outside(run, volume)
     roi = None if measured is None else {"requests_per_day": Decimal(str(round(measured, 1)))}
@@ -189,55 +191,50 @@ def _again(run: Run, volume: Mapping[str, Any] | None, *, allow_code: bool) -> d
         today = evaluate_again(run, roi=roi, allow_code=allow_code)
     except ElsewhereError as error:
         return {"reason": str(error)}
-    decided = decided_again(run.results, today.evaluated.results)
+    decided = decided_again(before, today.evaluated.results)
     return {**decided, "reason": None, "measured_volume": measured, "waiting": list(today.waiting)}
 
 
 def _outside(run: Run, volume: Mapping[str, Any]) -> float | None:
     """The requests per day in the log if they are outside the range that the costs assume; None otherwise."""
-    assumed = next(
-        (one for one in (run.results.get("money") or {}).get("assumptions") or [] if one["key"] == "requests_per_day"),
-        None,
-    )
-    if assumed is None or assumed.get("value") is None:
+    assumed = {} if run.results is None else _assumptions(run.results)
+    line = assumed.get("requests_per_day")
+    if line is None or not isinstance(line.value, int | float):
         return None
-    measured, stated = volume["requests_per_day"], assumed.get("range") or [assumed["value"]]
+    measured, stated = volume["requests_per_day"], line.range or [line.value]
     return None if float(stated[0]) <= measured <= float(stated[-1]) else measured
 
 
-def decided_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+def decided_again(before: Results, now: Results) -> dict[str, Any]:
     """The verdicts of two results of the same outputs, and the assumptions of the money that differ.
 
     another: whether the decision differs. changed: `key, from, to, unit, source`; null where it was not known.
     """
-    first, second = before.get("verdict") or {}, now.get("verdict") or {}
+    first, second = _verdict(before), _verdict(now)
     return {
-        "before": _verdict(first),
-        "now": _verdict(second),
-        "another": [first.get(key) for key in ("decision", "what")]
-        != [second.get(key) for key in ("decision", "what")],
+        "before": first,
+        "now": second,
+        "another": [first[key] for key in ("decision", "what")] != [second[key] for key in ("decision", "what")],
         "changed": _changed(_assumptions(before), _assumptions(now)),
     }
 
 
-def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: verdict.get(key) for key in ("decision", "what", "sentence")}
+def _verdict(results: Results) -> dict[str, Any]:
+    return {key: getattr(results.verdict, key, None) for key in ("decision", "what", "sentence")}
 
 
-def _assumptions(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {one["key"]: one for one in (results.get("money") or {}).get("assumptions") or []}
+def _assumptions(results: Results) -> dict[str, Assumption]:
+    return {} if results.money is None else {line.key: line for line in results.money.assumptions}
 
 
-def _changed(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _changed(before: Mapping[str, Assumption], now: Mapping[str, Assumption]) -> list[dict[str, Any]]:
     """The assumptions that differ; of what follows from the day alone, only what matters is said elsewhere."""
     changed = []
     for key in {**before, **now}:
-        ends = [side.get(key, {}).get("value") for side in (before, now)]
+        ends = [side[key].value if key in side else None for side in (before, now)]
         if ends[0] != ends[1] and key != "running.days_to_retirement":
             known = now.get(key) or before[key]
-            changed.append(
-                {"key": key, "from": ends[0], "to": ends[1], **{k: known.get(k) for k in ("unit", "source")}}
-            )
+            changed.append({"key": key, "from": ends[0], "to": ends[1], "unit": known.unit, "source": known.source})
     return changed
 
 

@@ -6,16 +6,19 @@ add up to the change exactly, and which run comes first only changes their sign.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import combinations
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 
+from ..money.derivation import read_inputs
 from ..money.inputs.options import ACCEPTABLE, COST, EFFECTIVE
-from ..money.recount import read_inputs
+from ..results import CallInputs, FormulaInputs, VariantInputs
 from .judged import Judged, Outcomes
+from .records import ChangedCost, CostParts, Split
 
 __all__ = ["METHOD", "changed_cost", "mean_tokens", "shapley"]
 
@@ -34,11 +37,8 @@ PLAN = {
     "volume": ("requests_per_day", "requests_total"),
 }
 FACTORS = ("tokens", "prices", "failures", "volume")
-REST = ("ramp_days", "horizon_days", "discount_rate", "days_to_retirement", "investment", "upkeep_per_day")
-# What a run of an earlier version did not know yet is null.
-EMPTY_CALL = dict.fromkeys([*(key for keys in CALL.values() for key in keys), "sent", "second"])
-EMPTY_PLAN = dict.fromkeys([*(key for keys in PLAN.values() for key in keys), *REST])
 # The cost that counts, by what happens to unacceptable outputs.
+Call = TypeVar("Call", bound=CallInputs)
 USABLE = {"repair": EFFECTIVE, "retry": EFFECTIVE}
 
 
@@ -68,91 +68,91 @@ def _weight(before: int, n: int) -> Fraction:
 
 def changed_cost(
     before: Judged, after: Judged, outcomes: tuple[Outcomes, Outcomes], ids: tuple[Sequence[str], Sequence[str]]
-) -> dict[str, Any]:
+) -> ChangedCost:
     """`cost` of the comparison: per request and per usable output, with the parts of the change.
 
     `outcomes` and `ids` are those of the shared requests that were scored in both runs. Where a run measured its tokens
     and failures on other requests too, its own means are replaced by those of the shared ones; what was stated stays.
     """
-    sides = (before, after)
-    names = [_money(side).get("currency") for side in sides]
-    if (reason := _why_not(sides, names)) is not None:
-        return {"currency": None, "per_request": None, "per_usable_output": None, "why_not": reason, "method": METHOD}
+    sides = [_priced(side) for side in (before, after)]
     first, second = (
-        _on_shared(side, own, asked) for side, own, asked in zip(sides, outcomes, ids, strict=True)
-    )  # fmt: skip
-    usable = USABLE.get(str(second["failures"]), ACCEPTABLE)
+        None if isinstance(side, str) else _on_shared(judged, *side, own, asked)
+        for judged, side, own, asked in zip((before, after), sides, outcomes, ids, strict=True)
+    )
+    why_not = next((side for side in sides if isinstance(side, str)), None)
+    if first is not None and second is not None and first.currency != second.currency:
+        why_not = f"the runs count in {first.currency} and {second.currency}"
+    if first is None or second is None or why_not is not None:
+        return ChangedCost(currency=None, per_request=None, per_usable_output=None, why_not=why_not, method=METHOD)
+    usable = USABLE.get(second.failures, ACCEPTABLE)
     if any(_hosted(inputs) for inputs in (first, second)):
         usable = "cost_with_machines"
-    same = first["failures"] == second["failures"]
+    same = first.failures == second.failures
     reason = None if same else "the runs treat failures differently, so their costs per usable output differ in kind"
-    return {
-        "currency": names[0],
-        "per_request": _split(COST, first, second),
-        "per_usable_output": {"figure": usable, **_split(usable, first, second)} if same else None,
-        "failures": second["failures"],
-        "why_not": reason,
-        "method": METHOD,
-    }
-
-
-def _money(side: Judged) -> Mapping[str, Any]:
-    return side.results.get("money") or {}
-
-
-def _why_not(sides: Sequence[Judged], currencies: Sequence[Any]) -> str | None:
-    for side in sides:
-        if not _money(side):
-            return f"no prices are stated for {side.name}"
-        if _priced(side) is None:
-            return f'{side.name} has no prices for "{side.variant}", only for the variants that its verdict compares'
-    if currencies[0] != currencies[1]:
-        return f"the runs count in {currencies[0]} and {currencies[1]}"
-    return None
-
-
-def _priced(side: Judged) -> str | None:
-    """The variant whose tokens and prices are those of this one: itself, or the one that differs by its repair alone."""
-    known = (_money(side).get("formula_inputs") or {}).get("variants") or {}
-    return next(
-        (name for name in [side.variant, *known] if name in known and _calls(side, name) == _calls(side, side.variant)),
-        None,
+    return ChangedCost(
+        currency=first.currency,
+        per_request=_split(COST, first, second),
+        per_usable_output=replace(_split(usable, first, second), figure=usable) if same else None,
+        failures=second.failures,
+        why_not=reason,
+        method=METHOD,
     )
 
 
-def _calls(side: Judged, name: str) -> str:
+def _priced(side: Judged) -> tuple[FormulaInputs, VariantInputs] | str:
+    """The run's inputs of the formulas, and those of the variant; or why there are none.
+
+    They are its own, or those of the variant that differs by its repair alone.
+    """
+    money = side.results.money
+    if money is None:
+        return f"no prices are stated for {side.name}"
+    inputs, variant = money.formula_inputs, side.variant
+    if inputs is not None:
+        for name in (variant, *inputs.variants):
+            if name in inputs.variants and _caller(side, name) == _caller(side, variant):
+                return inputs, inputs.variants[name]
+    return f'{side.name} has no prices for "{variant}", only for the variants that its verdict compares'
+
+
+def _caller(side: Judged, name: str) -> str:
     """The variant that calls the model: a repaired one is made from it without a call."""
-    variant = (side.results.get("variants") or {}).get(name) or {}
-    return str(variant["of"][0]) if variant.get("way") == "repair" and variant.get("of") else name
+    variant = side.results.variants.get(name)
+    return variant.of[0] if variant is not None and variant.way == "repair" and variant.of else name
 
 
-def _on_shared(side: Judged, outcomes: Outcomes, ids: Sequence[str]) -> dict[str, Any]:
-    """The run's inputs of the formulas, with this variant alone, and its means over the shared requests."""
-    inputs, name = _money(side)["formula_inputs"], _priced(side)
-    call = {**EMPTY_CALL, **inputs["variants"][name]}
-    quality, tokens = ((side.results.get(key) or {}).get(name) or {} for key in ("quality", "tokens"))
-    if call.get("second") is None:
-        own = {f"{key}_tokens": tokens.get(key) for key in ("input", "output", "cached")}
-        shared = mean_tokens(side, ids, fixed=tokens.get("fixed"))
-        call |= {key: shared[key] for key in own if _is(call.get(key), own[key]) and shared[key] is not None}
-    own = {"acceptance": (quality.get("acceptable") or {}).get("share")}
-    faithful = (quality.get("faithful") or {}).get("share")
-    own["wrong_facts"] = None if faithful is None else 1 - faithful
-    measured = {"acceptance": outcomes.acceptable, "wrong_facts": 1 - outcomes.faithful}
-    for key, values in measured.items():
-        if _is(call.get(key), own[key]) and not np.isnan(values).all():
-            call[key] = _nearly(float(np.nanmean(values)), own[key])
-    return {**EMPTY_PLAN, **inputs, "variants": {side.variant: call}}
+def _on_shared(
+    side: Judged, inputs: FormulaInputs, call: VariantInputs, outcomes: Outcomes, ids: Sequence[str]
+) -> FormulaInputs:
+    """The inputs with this variant alone, and its means over the shared requests."""
+    name = next(name for name, one in inputs.variants.items() if one is call)
+    quality, tokens = side.results.quality.get(name), side.results.tokens.get(name)
+    found: dict[str, float] = {}
+    if call.second is None and tokens is not None:
+        shared = mean_tokens(side, ids, fixed=tokens.fixed)
+        for key in ("input", "output", "cached"):
+            mean = shared[f"{key}_tokens"]
+            if mean is not None and _is(getattr(call, f"{key}_tokens"), getattr(tokens, key)):
+                found[f"{key}_tokens"] = mean
+    if quality is not None:
+        faithful = quality.faithful.share
+        own = {"acceptance": quality.acceptable.share, "wrong_facts": None if faithful is None else 1 - faithful}
+        measured = {"acceptance": outcomes.acceptable, "wrong_facts": 1 - outcomes.faithful}
+        for key, values in measured.items():
+            if _is(getattr(call, key), own[key]) and not np.isnan(values).all():
+                found[key] = _nearly(float(np.nanmean(values)), own[key])
+    alone = {side.variant: replace(call, **found)}
+    return replace(inputs, baseline=side.variant, candidate=side.variant, variants=alone)
 
 
-def _is(value: Any, own: Any) -> bool:
+def _is(value: float | None, own: float | None) -> bool:
     """Whether an input is what the run measured, and was not stated."""
     return value is not None and own is not None and math.isclose(value, own, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def _nearly(value: float, own: Any) -> float:
+def _nearly(value: float, own: float | None) -> float:
     """The run's own figure where both are the mean over the same requests, whatever the order of adding."""
-    return own if _is(value, own) else value
+    return own if own is not None and _is(value, own) else value
 
 
 def mean_tokens(side: Judged, ids: Sequence[str], *, fixed: float | None = None) -> dict[str, float | None]:
@@ -165,26 +165,24 @@ def mean_tokens(side: Judged, ids: Sequence[str], *, fixed: float | None = None)
     return means | {"input_tokens": None if whole is None else whole - (fixed or 0)}
 
 
-def _hosted(inputs: Mapping[str, Any]) -> bool:
+def _hosted(inputs: FormulaInputs) -> bool:
     """Whether the variant runs on machines that are paid by the day."""
-    call = next(iter(inputs["variants"].values()))
-    return any((part or {}).get("self_hosted") for part in (call, call.get("second")))
+    call = inputs.variants[inputs.candidate]
+    return call.self_hosted or (call.second is not None and call.second.self_hosted)
 
 
-def _split(figure: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+def _split(figure: str, first: FormulaInputs, second: FormulaInputs) -> Split:
     """The figure of both runs, its change, and the parts of the change; None where it cannot be computed."""
-    none = {"before": None, "after": None, "change": None, "parts": None}
-    ends = [_cost(figure, inputs) for inputs in (first, second)]
-    whole = [None if end is None else float(end) for end in ends]
-    if None in ends:
-        return none | {"before": whole[0], "after": whole[1]}
+    before, after = _cost(figure, first), _cost(figure, second)
+    if before is None or after is None:
+        whole = [None if end is None else float(end) for end in (before, after)]
+        return Split(before=whole[0], after=whole[1], change=None, parts=None)
     try:
         parts = shapley(lambda changed: _known(_cost(figure, _mixed(first, second, changed))), FACTORS)
     except ValueError:  # a mixture of both is no cost: one side lacks what the other one is paid by
         parts = None
-    change = ends[1] - ends[0]  # type: ignore[operator]
-    shown = None if parts is None else {factor: float(part) for factor, part in parts.items()}
-    return {"before": whole[0], "after": whole[1], "change": float(change), "parts": shown}
+    shown = None if parts is None else CostParts(**{factor: float(part) for factor, part in parts.items()})
+    return Split(before=float(before), after=float(after), change=float(after - before), parts=shown)
 
 
 def _known(cost: Fraction | None) -> Fraction:
@@ -193,30 +191,25 @@ def _known(cost: Fraction | None) -> Fraction:
     return cost
 
 
-def _mixed(first: Mapping[str, Any], second: Mapping[str, Any], changed: frozenset[str]) -> dict[str, Any]:
+def _mixed(first: FormulaInputs, second: FormulaInputs, changed: frozenset[str]) -> FormulaInputs:
     """The inputs with these factors as in the second run and the others as in the first."""
-    calls = [next(iter(inputs["variants"].values())) for inputs in (first, second)]
-    mixed = {key: first.get(key) for key in REST}
-    for factor, keys in PLAN.items():
-        mixed |= {key: (second if factor in changed else first).get(key) for key in keys}
-    call = _mixed_call(calls[0], calls[1], changed)
-    failing = calls["failures" in changed]
-    call["sent"] = failing.get("sent")  # what a cascade sends on are the first's failures
-    seconds = [part.get("second") for part in calls]
-    call["second"] = None if None in seconds else _mixed_call(seconds[0], seconds[1], changed)
-    if (None in seconds) and seconds != [None, None]:
+    one, other = first.variants[first.candidate], second.variants[second.candidate]
+    if (one.second is None) != (other.second is None):
         raise ValueError("one of them is a cascade")
-    return {**mixed, "variants": {"variant": call}}
+    call = _mixed_call(one, other, changed)
+    if one.second is not None and other.second is not None:
+        # What a cascade sends on are the first's failures.
+        sent = other.sent if "failures" in changed else one.sent
+        call = replace(call, sent=sent, second=_mixed_call(one.second, other.second, changed))
+    plan = {key: getattr(second, key) for factor in changed for key in PLAN.get(factor, ())}
+    return replace(first, variants={first.candidate: call}, **plan)
 
 
-def _mixed_call(first: Mapping[str, Any], second: Mapping[str, Any], changed: frozenset[str]) -> dict[str, Any]:
-    return {
-        key: (second if factor in changed else first).get(key) for factor, keys in CALL.items() for key in keys
-    }  # fmt: skip
+def _mixed_call(first: Call, second: CallInputs, changed: frozenset[str]) -> Call:
+    return replace(first, **{key: getattr(second, key) for factor in changed for key in CALL.get(factor, ())})
 
 
-def _cost(figure: str, inputs: Mapping[str, Any]) -> Fraction | None:
+def _cost(figure: str, inputs: FormulaInputs) -> Fraction | None:
     """The exact figure of the inputs' only variant; None if it is unknown."""
-    name = next(iter(inputs["variants"]))
-    cost = read_inputs({**inputs, "baseline": name, "candidate": name}).way(name).value(figure)
+    cost = read_inputs(inputs).way(inputs.candidate).value(figure)
     return None if cost is None or not cost.is_finite() else Fraction(cost)

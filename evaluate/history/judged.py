@@ -1,5 +1,11 @@
-"""One variant of a run as it was judged: its requests, its outputs with their scores, and the rules behind them."""
+"""One variant of a run as it was judged: its outputs with their scores, the rules behind them, and its requests.
 
+Two test sets share requests by content, since ids may be renumbered or name another request.
+"""
+
+import json
+import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,10 +13,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = ["Judged", "Outcomes", "outcomes_of", "shared_rules"]
+from ...core import completed, from_json
+from ...curate import content_hash
+from ...style import RuleInUse, field_text
+from ..results import InputFile, Results
+from ..scores.groups import groups_of, joined
+
+__all__ = [
+    "Judged", "Outcomes", "SharedRequests", "outcomes_of", "request_contents", "shared_groups", "shared_requests", "shared_rules"
+]  # fmt: skip
 
 Line = Mapping[str, Any]
-Rules = Mapping[str, Mapping[str, Any]]
+Rules = Mapping[str, RuleInUse]
 
 
 @dataclass(frozen=True)
@@ -18,9 +32,8 @@ class Judged:
     """A variant of the run `name`.
 
     `pairs` are its tested pairs (columns `id, input, fields, system, group, component`), `lines` the scored outputs of
-    each by id, the samples in order, as in outputs.jsonl. `rules` are the checks by id, each with `level`, `about` and
-    `sentence`; those in `unscored` could not be checked on some outputs. `results` and `facts` are the contents of
-    results.json and run.json.
+    each by id, the samples in order, as in outputs.jsonl. `rules` are the checks by id; those in `unscored` could not be
+    checked on some outputs. `facts` is the content of run.json.
     """
 
     name: str
@@ -28,14 +41,22 @@ class Judged:
     pairs: pl.DataFrame
     lines: Mapping[str, Sequence[Line]]
     rules: Rules
-    results: Mapping[str, Any]
+    results: Results
     facts: Mapping[str, Any] = field(default_factory=dict)
     unscored: frozenset[str] = frozenset()
 
     @property
     def musts(self) -> set[str]:
         """The rules that decide what is acceptable."""
-        return {name for name, rule in self.rules.items() if rule.get("level") == "must"}
+        return {name for name, rule in self.rules.items() if rule.level == "must"}
+
+    @property
+    def inputs(self) -> Sequence[InputFile]:
+        """The files that the run read."""
+        if known := self.facts.get("inputs"):
+            return [from_json(completed(entry, InputFile), InputFile) for entry in known]
+        provenance = self.results.provenance
+        return (provenance.inputs if provenance is not None else None) or ()
 
     def works(self, line: Line, counted: set[str]) -> bool:
         """Whether an output is acceptable by the `counted` rules."""
@@ -57,11 +78,7 @@ class Outcomes:
 
 def shared_rules(before: Rules, after: Rules) -> list[str]:
     """The ids of the rules that both have, in the same words and with the same level."""
-    return [name for name, rule in after.items() if name in before and _same(before[name], rule)]
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one.get(key) == other.get(key) for key in ("kind", "level", "about", "sentence"))
+    return [name for name, rule in after.items() if before.get(name) == rule]
 
 
 def outcomes_of(side: Judged, ids: Sequence[str], rules: Sequence[str]) -> Outcomes:
@@ -96,12 +113,89 @@ def _share(side: Judged, line: Line, counted: set[str], share: str, *, whole: bo
         return float("nan")
     if whole or stored:
         return float(bool(stored))
-    broken = [side.rules.get(check, {"level": "must"}) for check in broken_by(side, line, counted)]
-    musts = [rule for rule in broken if rule.get("level") == "must"]
-    return float(not any(share == "acceptable" or rule.get("about") in ("facts", None) for rule in musts))
+    broken = [side.rules.get(check) for check in broken_by(side, line, counted)]
+    musts = [rule for rule in broken if rule is None or rule.level == "must"]
+    return float(not any(share == "acceptable" or rule is None or rule.about == "facts" for rule in musts))
 
 
 def broken_by(side: Judged, line: Line, counted: set[str]) -> set[str]:
     """The rules among `counted` that an output breaks, and what it did instead of answering."""
     checks = {str(found.get("check")) for found in line.get("violations") or []}
     return {check for check in checks if check in counted or check not in side.rules}
+
+
+# --- which requests two test sets share -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SharedRequests:
+    """`before` and `after` are the positions of the shared requests in the two tables, `(shared,)` each.
+
+    `renumbered` of them have another id in each; `reused` ids name different requests. `only_before` and `only_after`
+    count the requests of one test set alone.
+    """
+
+    before: list[int]
+    after: list[int]
+    renumbered: int
+    reused: list[str]
+    only_before: int
+    only_after: int
+
+
+def request_contents(pairs: pl.DataFrame) -> list[str]:
+    """A hash of each request as a model gets it: its fields in any order, else its text; and its own system message.
+
+    Runs of whitespace count as one space; letters keep their case, since units differ by it.
+    """
+    return [content_hash(*_parts(row)) for row in pairs.select("input", "fields", "system").iter_rows(named=True)]
+
+
+def _parts(row: Mapping[str, Any]) -> list[str | None]:
+    fields = json.loads(row["fields"]) if isinstance(row["fields"], str) else row["fields"]
+    system = None if row["system"] is None else _plain(row["system"])
+    if not isinstance(fields, Mapping) or not fields:
+        return [system, "text", _plain(row["input"] or "")]
+    named = [(str(name), _plain(text)) for name, value in fields.items() if (text := field_text(value))]
+    return [system, "fields", *(part for pair in sorted(named) for part in pair)]
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text.encode(errors="replace").decode()).split())
+
+
+def shared_requests(before: pl.DataFrame, after: pl.DataFrame) -> SharedRequests:
+    """Match the requests of two tables of pairs: those with the same id and content, then the others by content.
+
+    Where one content has several rows, they are matched in order.
+    """
+    contents = [request_contents(pairs) for pairs in (before, after)]
+    ids = [pairs["id"].to_list() for pairs in (before, after)]
+    place = {name: at for at, name in enumerate(ids[0])}
+    found = {at: place[name] for at, name in enumerate(ids[1]) if name in place}
+    matched = {at: first for at, first in found.items() if contents[0][first] == contents[1][at]}
+    free = defaultdict(list)
+    taken = set(matched.values())
+    for first in reversed(range(len(ids[0]))):
+        if first not in taken:
+            free[contents[0][first]].append(first)
+    renumbered = 0
+    for at, content in enumerate(contents[1]):
+        if at not in matched and free[content]:
+            matched[at] = free[content].pop()
+            renumbered += 1
+    positions = sorted(matched)
+    reused = [ids[1][at] for at, first in found.items() if contents[0][first] != contents[1][at]]
+    return SharedRequests(
+        [matched[at] for at in positions], positions, renumbered, reused,
+        len(ids[0]) - len(matched), len(ids[1]) - len(matched),
+    )  # fmt: skip
+
+
+def shared_groups(before: pl.DataFrame, after: pl.DataFrame) -> np.ndarray | None:
+    """What the shared requests depend on, `(shared,)`: tied if either run ties them; None if neither does.
+
+    Both tables hold the shared requests in the same order.
+    """
+    known = [groups for groups in (groups_of(before), groups_of(after)) if groups is not None]
+    return joined(len(before), known) if known else None

@@ -1,60 +1,36 @@
 """The whole account of a comparison: point figures, their derivation, ranges, alternatives, and flip points."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
+from msgspec.structs import asdict
 
-from ...core import notebook_page, say
+from ..results import CachedGuide, Money, SavingParts, VariantCost, VolumePoint
+from .alternatives import Alternatives, untrained
+from .caches import cached_guide, no_cache
 from .comparison import Account
+from .derivation import derivation, formula_inputs
 from .flips import carrying_failure_cost, solve_flips
-from .inputs.inputs import collect_quantities, conditions_of, uncounted_cost
+from .inputs.inputs import collect_quantities, conditions_of, missing_keys, uncounted_cost
 from .inputs.measured import MeasuredVariant, TrainingCost
-from .inputs.missing import missing_keys
+from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Way
 from .inputs.origins import with_origins
-from .inputs.quantity import Quantity
 from .inputs.read_settings import warnings_of
-from .inputs.settings import RoiSettings, Triangular
-from .point import alternatives_of, known_values, point_account
-from .recount import formula_inputs
-from .simulate import VOLUME_RANGE, draw_values, outcomes, spreads, tornado, with_bands
+from .inputs.settings import RoiSettings
+from .request import TOKENS
+from .simulate import draw_values, npv_distribution, outcomes, payback_distribution, percentiles, simulated, tornado
 
-__all__ = ["Money", "compute_money"]
+__all__ = ["compute_money"]
 
-ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, repr=False)
-class Money:
-    """The account of one comparison: point figures in Decimal, ranges from draws, every assumption with its source."""
-
-    keys: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""
-        return {key: _plain(value) for key, value in self.keys.items()}
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name}: {text}" for name, text in self._figures())
-
-    def _figures(self) -> list[tuple[str, str]]:
-        money = self.to_json()
-        currency, payback = money["currency"], money["payback_days"]
-        figures = [
-            ("saving per request", say.money(money["saving_per_request"], currency)),
-            ("investment", say.money(money["investment"], currency)),
-        ]
-        if money["saving_per_request"] is not None and money["requests_per_day"] is not None:
-            likely = say.days_range(money["payback_days_p5"], money["payback_days_p95"])
-            figures.append(("payback", f"{say.days(payback)} (5 to 95%: {likely})"))
-        return figures
-
-    def _repr_html_(self) -> str:
-        lead = f"{self.keys['candidate']} compared with {self.keys['baseline']}"
-        return notebook_page(lead, figures=self._figures())
+CURVE_POINTS = 25
+COMPARED = (
+    "saving_per_request", "saving_share", "saving_per_day", "saving_total", "spend_per_day_baseline",
+    "spend_per_day_candidate", "investment", "payback_days", "npv", "requests_to_pay_back",
+    "break_even_requests_per_day", "break_even_failure_cost", "break_even_fixed_tokens",
+)  # fmt: skip
 
 
 def compute_money(
@@ -78,48 +54,95 @@ def compute_money(
     names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
     settings, today = with_origins(settings, measured, baseline), today or datetime.now(UTC).date()
     quantities = collect_quantities(settings, names, measured, training, today=today)
-    keys = point_account(quantities, settings, baseline=baseline, candidate=candidate, names=names, measured=measured)
-    values = known_values(quantities)
+    values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
     exact = Account(values, conditions_of(settings, baseline, candidate, measured))
     drawn = Account(draw_values(quantities, groups=groups, seed=seed, draws=draws), exact.conditions, "drawn")
-    keys |= outcomes(drawn)
-    keys |= spreads(drawn, target_days=float(values.get("target_payback_days", ZERO)))
-    possible = alternatives_of(settings, quantities, measured)
-    keys["alternatives"] = [way.row(drawn) for way in possible.of(exact)]
-    keys["volume_curve"] = with_bands(keys["volume_curve"], drawn)
-    keys |= {
+    sources = {key: quantity.source for key, quantity in quantities.items()}
+    possible = Alternatives(settings, untrained(settings, measured), sources)
+    result, target = simulated(drawn), exact.stated("target_payback_days")
+    days = None if result is None else result.payback_days
+    assumed = [key for key, one in quantities.items() if one.source == "default" and key.endswith(".price_cached")]
+    drawn_figures = {
+        **asdict(outcomes(drawn)),
+        "draws": None if result is None else len(result.npv),
+        "payback_distribution": None if days is None else payback_distribution(days, target or 0.0),
+        "npv_distribution": None if result is None else npv_distribution(result.npv),
         "tornado": tornado(quantities, drawn),
         "flips": solve_flips(exact, drawn, possible),
         "carrying_failure_cost": carrying_failure_cost(exact, drawn, possible),
+        "alternatives": [way.row(drawn) for way in possible.of(exact)],
     }
-    keys |= {
-        "target_payback_days": values.get("target_payback_days"),
-        "horizon_days": None if exact.batch else exact.value("counted_days"),
-        "failures": settings.failures,
-        "failure_cost": values.get("failure_cost"),
-        "already_spent": values.get("investment.already_spent", ZERO),
-        "formula_inputs": formula_inputs(exact, settings),
-        "missing": missing_keys(settings, values, (baseline, candidate), measured),
-        "assumptions": [_assumption(quantity) for quantity in quantities.values()],
-    }
-    warnings = warnings_of(settings, (baseline, candidate), today) + uncounted_cost(settings, training)
-    assumed = [key for key, one in quantities.items() if one.source == "default" and key.endswith(".price_cached")]
-    warnings += [f"roi.{key} is unknown, so the price is drawn from 0 to the input price; state it" for key in assumed]
-    return Money(keys | {"warnings": warnings})
+    with localcontext() as context:
+        context.prec = 40  # the parts then add up far beyond the digits shown
+        traced = Account(values, exact.conditions, "traced")
+        pair = traced.pair
+        both = all(way.value(COST) is not None for way in (pair.before, pair.after))
+        parts = {key: pair.plain(f"parts.{key}") for key in ("guide", "model", "failures")}
+        return Money(
+            currency=settings.currency,
+            baseline=baseline,
+            candidate=candidate,
+            requests_per_day=exact.stated("requests_per_day"),
+            requests_total=exact.stated("requests_total"),
+            variants={name: _cost(traced.way(name)) for name in names},
+            **{key: pair.plain(key) for key in COMPARED},
+            running_cost_per_day=None if traced.batch else pair.plain("running_cost_per_day"),
+            parts=SavingParts(**parts) if both else None,
+            volume_curve=_volume_curve(exact, drawn, pair.value("break_even_requests_per_day")),
+            cached_guide=_cached_guide(pair.before),
+            alternatives_out=possible.out(traced),
+            derivation=list(derivation(traced, names, possible.of(traced))),
+            **drawn_figures,
+            target_payback_days=target,
+            horizon_days=None if exact.batch else exact.plain("counted_days"),
+            failures=settings.failures,
+            failure_cost=exact.stated("failure_cost"),
+            already_spent=exact.stated("investment.already_spent") or 0.0,
+            formula_inputs=formula_inputs(exact, settings),
+            missing=missing_keys(settings, values, (baseline, candidate), measured),
+            assumptions=[quantity.assumption() for quantity in quantities.values()],
+            warnings=[
+                *warnings_of(settings, (baseline, candidate), today),
+                *uncounted_cost(settings, training),
+                *(
+                    f"roi.{key} is unknown, so the price is drawn from 0 to the input price; state it"
+                    for key in assumed
+                ),
+            ],
+        )
 
 
-def _assumption(quantity: Quantity) -> dict[str, Any]:
-    """One entry of `money.assumptions`; a single volume shows the range drawn around it and the source of that range."""
-    if quantity.key != "requests_per_day" or quantity.value is None or quantity.range is not None:
-        return quantity.to_json()
-    ends = Triangular(*(quantity.value * Decimal(str(share)) for share in VOLUME_RANGE))
-    return replace(quantity, range=ends, detail="the range is Tuneworth's own; state [low, likely, high]").to_json()
+def _cost(way: Way) -> VariantCost:
+    keys = (COST, ACCEPTABLE, EFFECTIVE, "cost_with_machines", *TOKENS, "acceptance")
+    machines = None if way.value(COST) is None else way.plain("machine_cost_per_day")
+    return VariantCost(**{key: way.plain(key) for key in keys}, machine_cost_per_day=machines)
 
 
-def _plain(value: Any) -> Any:
-    """Values as JSON can hold them: Decimals become floats (17 digits)."""
-    if isinstance(value, Decimal | np.floating):
-        return float(value)
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _volume_curve(exact: Account, drawn: Account, star: Decimal | None) -> list[VolumePoint]:
+    """Payback and value at 25 volumes, spaced evenly on a log scale around the stated and the break-even volume.
+
+    The percentiles of the value are those with the volume fixed and the other inputs drawn.
+    """
+    if exact.batch or exact.pair.value("saving_per_request") is None:
+        return []
+    marks = [float(mark) for mark in (exact.inputs.get("requests_per_day"), star) if mark]
+    if not marks:
+        return []
+    curve = []
+    for volume in np.geomspace(min(marks) / 10, max(marks) * 10, CURVE_POINTS):
+        requests = Decimal(f"{volume:.6g}")
+        pair = exact.changed({"requests_per_day": requests}).pair
+        result = simulated(drawn.changed({"requests_per_day": np.array([float(requests)])}))
+        low, high = (None, None) if result is None else percentiles(result.npv, 5, 95)
+        payback, npv = pair.plain("payback_days"), pair.plain("npv")
+        point = VolumePoint(requests_per_day=float(requests), payback_days=payback, npv=npv, npv_p5=low, npv_p95=high)
+        curve.append(point)
+    return curve
+
+
+def _cached_guide(baseline: Way) -> CachedGuide | None:
+    """What the baseline would cost with its whole fixed prompt read from the cache, if that is cheaper."""
+    if baseline.value(COST) is None or no_cache(baseline) is not None:
+        return None
+    cached = cached_guide(baseline)
+    return CachedGuide(cost_per_request=cached.plain(COST), effective_cost_per_request=cached.plain(EFFECTIVE))

@@ -1,29 +1,30 @@
 """Alternatives to tuning: what each saves against the baseline, and what tuning still saves against it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from msgspec.structs import asdict
+
 from ...core import say
+from ..results import Alternative as AlternativeRecord
+from ..results import AlternativeBeyond, AlternativeOut, Chances, RemainingBenefit
 from .caches import cached_guide, no_cache, unchangeable
 from .comparison import Account
 from .inputs.measured import MeasuredVariant, part_name
 from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Pair, Way
 from .inputs.prices import is_tuned_name
 from .inputs.settings import RoiSettings
-from .simulate import PERCENTS, outcomes
+from .simulate import NO_CHANCES, outcomes
 from .traced import value_of, where
 
 __all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "untrained"]
 
+SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
 HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
 FORBIDDING = ("cached_guide", "variant")  # their outputs can be known, so they can rule out `fine-tune`
-CHANCES = (
-    "probability_of_payback_in_target", "probability_npv_positive",
-    *(f"{what}_p{percent}" for what in ("npv", "payback_days") for percent in PERCENTS),
-)  # fmt: skip
 ZERO = Decimal(0)
 
 
@@ -65,47 +66,61 @@ class Alternative:
     def _prefix(self) -> str:
         return f"alternatives.{self.name if self.key == 'variant' else self.key}"
 
-    def row(self, drawn: Account | None = None) -> dict[str, Any]:
-        """An entry of `money.alternatives`; `tuning` has the candidate's saving against it; a payback of None is never.
+    def row(self, drawn: Account) -> AlternativeRecord:
+        """An entry of `money.alternatives`."""
+        return AlternativeRecord(
+            **asdict(self.beyond(drawn)),
+            needs_training=False,
+            acceptance=self.way.plain("acceptance"),
+            acceptance_from=self.acceptance_from,
+            cost_per_request=self.way.plain(COST),
+            cost_per_acceptable_output=self.way.plain(ACCEPTABLE),
+            saving_share=self.switch.plain("saving_share"),
+            spend_per_day=self.switch.plain("spend_per_day_candidate"),
+        )
 
-        With the draws of the inputs it has what they say too; None for an alternative whose outputs are unknown.
-        """
-        switch = self.switch.value
-        tuning = self.tuning.value if self.comparable else lambda _: None
-        npv = tuning("npv")
-        compared = ("saving_per_request", "saving_share", "saving_per_day", "payback_days", "npv")
-        return {
-            "key": self.key,
-            "name": self.name,
-            "what": self.what,
-            "needs_training": False,
-            "acceptance": self.way.value("acceptance"),
-            "acceptance_from": self.acceptance_from,
-            "cost_per_request": self.way.value(COST),
-            "cost_per_acceptable_output": self.way.value(ACCEPTABLE),
-            "effective_cost_per_request": self.way.value(EFFECTIVE),
-            **{key: switch(key) for key in ("saving_per_request", "saving_share", "saving_per_day", "saving_total")},
-            "spend_per_day": switch("spend_per_day_candidate"),
-            "tuning": {
-                **{key: tuning(key) for key in compared},
-                "pays": None if npv is None else npv > 0,
-                **({} if drawn is None else self.chances(drawn)),
-            },
-        }
+    def beyond(self, drawn: Account) -> AlternativeBeyond:
+        """What the verdict reads of it; `tuning` also has what the draws of the inputs say."""
+        switch = self.switch
+        return AlternativeBeyond(
+            key=self.key,
+            name=self.name,
+            what=self.what,
+            effective_cost_per_request=self.way.plain(EFFECTIVE),
+            saving_per_request=switch.plain("saving_per_request"),
+            saving_per_day=switch.plain("saving_per_day"),
+            saving_total=switch.plain("saving_total"),
+            tuning=self._benefit(self._chances(drawn)),
+        )
 
-    def chances(self, drawn: Account) -> dict[str, Any]:
-        """What the draws say about tuning against it: probabilities and percentiles; all None if its outputs are unknown."""
-        pair = self.drawn_tuning(drawn)
-        found = outcomes(drawn, pair) if pair is not None else dict.fromkeys(CHANCES)
-        return {key: found[key] for key in CHANCES}
+    def beats_tuning(self) -> bool:
+        """Whether it costs less than the baseline, and tuning does not pay back against it, or not in time."""
+        savings = (self.switch.plain(key) for key in SAVINGS)
+        target = self.account.stated("target_payback_days")
+        return _beats(savings, self._benefit(NO_CHANCES), target, batch=self.account.batch)
 
-    def drawn_tuning(self, drawn: Account) -> Pair | None:
-        """`tuning` with the draws of the inputs; None if its outputs are unknown."""
+    def _benefit(self, chances: Chances) -> RemainingBenefit:
+        """The candidate's saving against it; a payback of None is never."""
+        known = self.tuning.plain if self.comparable else lambda _: None
+        npv = known("npv")
+        return RemainingBenefit(
+            saving_per_request=known("saving_per_request"),
+            saving_share=known("saving_share"),
+            saving_per_day=known("saving_per_day"),
+            payback_days=known("payback_days"),
+            npv=npv,
+            pays=None if npv is None else npv > 0,
+            **asdict(chances),
+        )
+
+    def _chances(self, drawn: Account) -> Chances:
+        """What the draws say about tuning against it; nothing if its outputs are unknown."""
         if self.key not in FORBIDDING:
-            return None
+            return NO_CHANCES
         other = drawn.pair.before
         way = cached_guide(other) if self.key == "cached_guide" else drawn.way(self.name)
-        return Alternative(self.key, self.name, self.what, way, self.acceptance_from, drawn).tuning
+        pair = Alternative(self.key, self.name, self.what, way, self.acceptance_from, drawn).tuning
+        return outcomes(drawn, pair)
 
 
 @dataclass(frozen=True)
@@ -149,7 +164,7 @@ class Alternatives:
         # The prompt is the same, so the outputs are the same.
         return Alternative("cached_guide", way.title, what, way, self._accepted(baseline.variant), values)
 
-    def out(self, values: Account) -> list[dict[str, str]]:
+    def out(self, values: Account) -> list[AlternativeOut]:
         """`money.alternatives_out`: the alternatives that do not apply to the baseline, each with its reason."""
         baseline = values.pair.before
         if baseline.value(COST) is None:
@@ -157,14 +172,14 @@ class Alternatives:
         keys = ("cached_guide", "short_guide", "no_few_shot", "batch")
         why = unchangeable(baseline)
         if why is not None:
-            return [{"key": key, "why": why} for key in keys]
+            return [AlternativeOut(key=key, why=why) for key in keys]
         reasons = {
             "cached_guide": no_cache(baseline),
             "short_guide": None if _shortened(baseline) else "there is no guide to shorten, or the stated length is not shorter",
             "no_few_shot": None if baseline.value("few_shot_tokens") else "its fixed prompt has no known few-shot examples",
             "batch": None if self._batch(baseline) else "the price list has no lower batch price for this model",
         }  # fmt: skip
-        return [{"key": key, "why": why} for key, why in reasons.items() if why is not None]
+        return [AlternativeOut(key=key, why=why) for key, why in reasons.items() if why is not None]
 
     def _accepted(self, name: str) -> str:
         return self.sources.get(f"{name}.acceptance", "unknown")
@@ -226,18 +241,22 @@ class Alternatives:
         return lambda way: way.values.number(price) * way.values(f"exchange.{currency}")
 
 
-def beats_tuning(entry: Mapping[str, Any], target_days: Any, *, batch: bool) -> bool:
+def beats_tuning(entry: AlternativeBeyond, target_days: float | None, *, batch: bool) -> bool:
     """Whether it costs less than the baseline, and tuning does not pay back against it, or not in time.
 
-    `entry` is one of `money.alternatives`; a one-off batch has no days.
+    A one-off batch has no days.
     """
-    tuning = entry["tuning"]
-    savings = (entry[key] for key in ("saving_per_day", "saving_total", "saving_per_request"))
-    if tuning["npv"] is None or next((saving for saving in savings if saving is not None), 0) <= 0:
+    return _beats((getattr(entry, key) for key in SAVINGS), entry.tuning, target_days, batch=batch)
+
+
+def _beats(
+    savings: Iterable[float | None], tuning: RemainingBenefit, target_days: float | None, *, batch: bool
+) -> bool:
+    if tuning.npv is None or next((saving for saving in savings if saving is not None), 0) <= 0:
         return False
-    days = tuning["payback_days"]
+    days = tuning.payback_days
     in_time = batch or (days is not None and (target_days is None or days <= target_days))
-    return tuning["npv"] <= 0 or not in_time
+    return tuning.npv <= 0 or not in_time
 
 
 def untrained(settings: RoiSettings, measured: Mapping[str, MeasuredVariant]) -> list[str]:

@@ -12,13 +12,13 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
+from ..results import Derivation, Failures
 from .traced import Relation, Traced, arithmetic, relation
 
 __all__ = [
     "Conditions",
     "Figure",
     "Kind",
-    "Line",
     "Missing",
     "Scope",
     "Table",
@@ -55,7 +55,7 @@ class Conditions:
     baseline: str
     candidate: str
     currency: str = "EUR"
-    failures: str = "ignore"
+    failures: Failures = "ignore"
     batch: bool = False
     hosted: frozenset[str] = frozenset()
     metered: frozenset[str] = frozenset()
@@ -109,23 +109,6 @@ def by_key(figures: Iterable[Figure]) -> dict[str, tuple[Figure, ...]]:
     return cases
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of the derivation: `numbers` is plain arithmetic (+ - × ÷ ^, max, ceil, sqrt, exp) that gives `result`.
-
-    `value` is the exact figure; None if a relation replaces the arithmetic, as for a payback of "never".
-    `inputs` are the keys of the assumptions and of the lines above that the figure uses.
-    """
-
-    key: str
-    words: str
-    formula: str
-    numbers: str
-    result: str
-    value: Decimal | None
-    inputs: list[str]
-
-
 class Scope:
     """Where a figure looks up its numbers: `scope(key)` is another figure or an input."""
 
@@ -171,6 +154,11 @@ class Scope:
             return None
         return number.value if isinstance(number, Traced) else number
 
+    def plain(self, key: str) -> float | None:
+        """The number as results have it; None if it is unknown."""
+        number = self.value(key)
+        return None if number is None else float(number)
+
     def __getitem__(self, name: str) -> Any:
         return self.names[name] if name in self.names else self.value(name)
 
@@ -215,6 +203,11 @@ class Values(Scope):
             raise Missing(key)
         return Traced(number) if self.kind == "traced" else number
 
+    def stated(self, key: str) -> float | None:
+        """An input as results have it; None if it is unknown."""
+        number = self.inputs.get(key)
+        return None if number is None else float(number)
+
     def figure(self, key: str, cases: tuple[Figure, ...], scope: Scope) -> Any:
         """The figure with this full key, from its cases."""
         self._current_inputs[key] = self._current_dependencies[key] = None
@@ -252,8 +245,12 @@ class Values(Scope):
         """Whether this figure was computed and has a line in the derivation."""
         return key in self._chosen and bool(self._chosen[key][0].says)
 
-    def line(self, key: str, above: Container[str]) -> Line | None:
-        """The line of a computed figure; None if it has none. `above` are the keys that the line may name."""
+    def line(self, key: str, above: Container[str]) -> Derivation | None:
+        """The line of a computed figure; None if it has none. `above` are the keys that the line may name.
+
+        Its numbers are plain arithmetic (+ - × ÷ ^, max, ceil, sqrt, exp) that gives its result. Its value is None if a
+        relation replaces the arithmetic, as for a payback of "never".
+        """
         if not self.has_line(key):
             return None
         figure, holds, number, scope = self._chosen[key]
@@ -261,11 +258,17 @@ class Values(Scope):
         inputs = list(dict.fromkeys(self._named_inputs(key, above)))
         if figure.result:
             numbers = relation(holds) if isinstance(holds, Relation) else "0 = 0"
-            return Line(key, words, formula, numbers, scope.says(figure.result), None, inputs)
+            result = scope.says(figure.result)
+            return Derivation(
+                key=key, words=words, formula=formula, numbers=numbers, result=result, value=None, inputs=inputs
+            )
         if number is None:
             return None
         numbers, result, value = arithmetic(number, exact=figure.exact)
-        return Line(key, words, formula, numbers, f"{result} {unit}".strip(), value, inputs)
+        return Derivation(
+            key=key, words=words, formula=formula, numbers=numbers, result=f"{result} {unit}".strip(), value=float(value),
+            inputs=inputs,
+        )  # fmt: skip
 
     def _named_inputs(self, key: str, above: Container[str]) -> Iterable[str]:
         """The keys of the lines and assumptions that a figure uses; other figures are replaced by their inputs."""

@@ -5,16 +5,15 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from .alternatives import Alternative, Alternatives, beats_tuning
-from .chances import SURE, UNSURE, Chance, Weight, chance_of, surely_worse, weigh
+from ..results import BeyondFlip, MoneyFlip
+from .alternatives import Alternative, Alternatives
 from .comparison import Account
 from .figures import Conditions
 from .inputs.options import Pair
-from .simulate import simulated
+from .simulate import SURE, UNSURE, Chance, Weight, chance_of, simulated, surely_worse, weigh
 
 __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
 
@@ -45,16 +44,14 @@ SMALLEST = 1e-7  # where the search for a failure cost starts: a thousandth of w
 NEAR, CLOSE = 0.02, 5e-4  # relative; a verdict names a root with two or three digits
 BEYOND = 0.01  # how far beyond a root the answer must still be the new one
 SHARES = ("acceptance", "cached_share")
-SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
-READ = ("key", "name", "what", "effective_cost_per_request", *SAVINGS, "tuning")  # keys that the verdict reads
 THIN = 1000  # draws to bracket a root; all draws then refine it
 WEIGHTS: tuple[Weight, ...] = ("does not pay", "open", "pays")
 WORST = WEIGHTS[0]
 Label = Callable[[float], Hashable]
 
 
-def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[dict[str, Any]]:
-    """`{key, what, from, to, beyond}` for each value of one input, the others fixed, at which the answer changes.
+def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> list[MoneyFlip]:
+    """Each value of one input, the others fixed, at which the answer changes.
 
     `to` is the value at which it changes, starting at `from`; `beyond` holds the keys of `money` that the verdict reads,
     1% past that value. `drawn` are the draws of the inputs. An input with a range moves with its range; a share moves by
@@ -65,8 +62,8 @@ def solve_flips(values: Account, drawn: Account, alternatives: Alternatives) -> 
     for pattern, words in FLIPS.items():
         key, what = _named(names, pattern, words)
         for to, past in sorted([*_weight_roots(money, key), *_cache_roots(money, key)]):
-            start = values.inputs.get(key)
-            flips.append({"key": key, "what": what, "from": start, "to": to, "beyond": money.keys(key, past)})
+            beyond = money.beyond(key, past)
+            flips.append(MoneyFlip(key=key, what=what, from_=values.stated(key), to=to, beyond=beyond))
     return flips
 
 
@@ -162,29 +159,27 @@ class MovedMoney:
     def cached_guide_wins(self, key: str, value: float) -> bool:
         """Whether tuning does not pay against a cached guide at this value."""
         changed = self._changed(key, value)
-        way, target = self._cached(changed), changed.inputs.get("target_payback_days")
-        return way is not None and beats_tuning(way.row(), target, batch=changed.batch)
+        way = self._cached(changed)
+        return way is not None and way.beats_tuning()
 
-    def keys(self, key: str, value: float) -> dict[str, Any]:
-        """The keys of `money` that the verdict reads, if this input is `value`; empty if it cannot be computed."""
+    def beyond(self, key: str, value: float) -> BeyondFlip | None:
+        """The figures that the verdict reads, if this input is `value`; None if they cannot be computed."""
         chance, batch = self._chance(key, value, None, thin=False), self.values.batch
         if chance is None:
-            return {}
-        keys: dict[str, Any] = {
-            "probability_npv_positive" if batch else "probability_of_payback_in_target": chance.in_time,
-            "npv_p50": chance.median if math.isfinite(chance.median) else None,
-        }
-        if self.alternatives is not None:
-            changed, drawn = self._changed(key, value), self._draws(key, value, thin=False)
-            cached, ways = self._cached(changed), self.alternatives.variants(changed)
-            rows = [way.row(drawn) for way in ([] if cached is None else [cached]) + ways]
-            keys["alternatives"] = [{name: row[name] for name in READ} for row in rows]
-        if key == "target_payback_days":
-            keys[key] = value
-        if key == "failure_cost":
-            failures = self._costing(self.values, key).conditions.failures
-            keys |= {"failures": failures, "failure_cost": value, "carrying_failure_cost": None}
-        return keys
+            return None
+        assert self.alternatives is not None
+        changed, drawn = self._changed(key, value), self._draws(key, value, thin=False)
+        cached, ways = self._cached(changed), self.alternatives.variants(changed)
+        costed = key == "failure_cost"
+        return BeyondFlip(
+            probability_npv_positive=chance.in_time if batch else None,
+            probability_of_payback_in_target=None if batch else chance.in_time,
+            npv_p50=chance.median if math.isfinite(chance.median) else None,
+            alternatives=[way.beyond(drawn) for way in ([] if cached is None else [cached]) + ways],
+            target_payback_days=value if key == "target_payback_days" else None,
+            failures=changed.conditions.failures if costed else None,
+            failure_cost=value if costed else None,
+        )
 
     def _weight(self, key: str, value: float, name: str | None, *, thin: bool) -> Weight | None:
         """Whether it pays against the baseline or this rival: by a few draws if they are clear, else by all."""

@@ -9,22 +9,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from ..results import Bin, Chances, NpvDistribution, PaybackDistribution, TornadoBar
 from ..statistics.intervals import group_codes, share_interval
 from .comparison import Account
 from .inputs.options import Pair
 from .inputs.quantity import Quantity, share_prior
+from .inputs.settings import Triangular
 
 __all__ = [
-    "VOLUME_RANGE", "Simulated", "draw_values", "npv_distribution", "outcomes", "payback_distribution", "percentile",
-    "simulated", "spreads", "tornado", "with_bands",
+    "NO_CHANCES", "SURE", "UNSURE", "Chance", "Simulated", "Weight", "chance_of", "draw_values", "npv_distribution",
+    "outcomes", "payback_distribution", "percentiles", "simulated", "surely_worse", "tornado", "weigh",
 ]  # fmt: skip
 
-# A single volume is drawn between these multiples of it; the report says that the range is Tuneworth's own.
-VOLUME_RANGE = (0.5, 1.0, 1.5)
 CHUNK = 2_000_000  # weights in memory at once: 16 MB
 # More groups than this are merged at random into this many blocks: the spread of a mean does not change (by more than
 # 1%, its own error with so many blocks), and the work stops growing.
@@ -38,7 +38,12 @@ MOST_BARS = 1_000  # only a rounding error could give more
 # back only after thousands of years. It reaches at least to the target, so that no draw that pays back in time is
 # outside the axis.
 TARGETS, MEDIANS = 2, 3
-PERCENTS = (5, 50, 95)
+SURE = 0.8  # a payback in time with this probability justifies the investment
+UNSURE = 0.5  # at or below this probability it does not
+SURELY = 0.975  # of the draws: one end of a 95% range
+CLEAR = 0.1
+Weight = Literal["pays", "open", "does not pay"]
+NO_CHANCES = Chances(**dict.fromkeys(Chances.__struct_fields__))
 
 
 def draw_values(
@@ -56,24 +61,14 @@ def draw_values(
         if quantity.n is not None:
             values[key] = _chance(key, seed).beta(*share_prior(float(quantity.value), quantity.n), draws)
             continue
-        ends = range_of(quantity)
+        ends = quantity.drawn_range
         values[key] = np.array([float(quantity.value)]) if ends is None else _triangular(key, ends, seed, draws)
 
     return values | _resampled([q for q in quantities.values() if q.items is not None], groups, seed, draws)
 
 
-def range_of(quantity: Quantity) -> tuple[float, float, float] | None:
-    """The low end, likely value and high end of an input; a single volume has Tuneworth's own range."""
-    if quantity.range is not None:
-        return float(quantity.range.low), float(quantity.range.likely), float(quantity.range.high)
-    if quantity.key == "requests_per_day" and quantity.value:
-        volume = float(quantity.value)
-        return VOLUME_RANGE[0] * volume, VOLUME_RANGE[1] * volume, VOLUME_RANGE[2] * volume
-    return None
-
-
-def _triangular(key: str, ends: tuple[float, float, float], seed: int, draws: int) -> np.ndarray:
-    low, likely, high = ends
+def _triangular(key: str, ends: Triangular, seed: int, draws: int) -> np.ndarray:
+    low, likely, high = map(float, ends)
     if low == high:
         return np.array([likely])
     return _chance(key, seed).triangular(low, likely, high, draws)
@@ -171,36 +166,30 @@ def simulated(values: Account, pair: Pair | None = None) -> Simulated | None:
     return None if npv is None else Simulated(None if days is None else np.atleast_1d(days), np.atleast_1d(npv))
 
 
-def outcomes(values: Account, pair: Pair | None = None) -> dict[str, float | int | None]:
-    """The keys of `money` that come from draws, of `simulated`; None if unknown, and for a payback of "never"."""
-    keys = [f"{what}_p{p}" for what in ("payback_days", "npv") for p in PERCENTS]
-    found: dict[str, float | int | None] = dict.fromkeys(
-        ["probability_of_payback_in_target", "probability_npv_positive", *keys, "draws"]
-    )
+def outcomes(values: Account, pair: Pair | None = None) -> Chances:
+    """What the draws say; None if unknown, and for a payback of "never"."""
     result = simulated(values, pair)
     if result is None:
-        return found
-    found |= {"probability_npv_positive": float(np.mean(result.npv > 0)), "draws": len(result.npv)}
-    found |= _percentiles("npv", result.npv)
-    if result.payback_days is not None:
-        in_time = result.payback_days <= values.inputs["target_payback_days"]
-        found["probability_of_payback_in_target"] = float(np.mean(in_time))
-        found |= _percentiles("payback_days", result.payback_days)
-    return found
+        return NO_CHANCES
+    days, in_time, back = result.payback_days, None, [None] * 3
+    if days is not None:
+        in_time = float(np.mean(days <= values.inputs["target_payback_days"]))
+        back = percentiles(days, 5, 50, 95)
+    worth = percentiles(result.npv, 5, 50, 95)
+    return Chances(
+        probability_of_payback_in_target=in_time, probability_npv_positive=float(np.mean(result.npv > 0)),
+        payback_days_p5=back[0], payback_days_p50=back[1], payback_days_p95=back[2],
+        npv_p5=worth[0], npv_p50=worth[1], npv_p95=worth[2],
+    )  # fmt: skip
 
 
-def _percentiles(what: str, values: np.ndarray) -> dict[str, float | None]:
-    ends = np.quantile(values, [percent / 100 for percent in PERCENTS], method="inverted_cdf").tolist()
-    return {f"{what}_p{p}": end if math.isfinite(end) else None for p, end in zip(PERCENTS, ends, strict=True)}
+def percentiles(values: np.ndarray, *percents: int) -> list[float | None]:
+    """The percentiles as some of the draws, never an average with an infinite one; None for an infinite one."""
+    ends = np.quantile(values, [percent / 100 for percent in percents], method="inverted_cdf").tolist()
+    return [end if math.isfinite(end) else None for end in ends]
 
 
-def percentile(values: np.ndarray, percent: int) -> float | None:
-    """The percentile as one of the draws, never an average with an infinite one; None if it is infinite."""
-    value = float(np.quantile(values, percent / 100, method="inverted_cdf"))
-    return value if np.isfinite(value) else None
-
-
-def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str, float | str]]:
+def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[TornadoBar]:
     """The value with one input at a time at its low and high end, the widest first; inputs without effect are omitted.
 
     A range has its own ends; a measured input goes from the 5th to the 95th percentile of its resampled mean.
@@ -208,45 +197,30 @@ def tornado(quantities: Mapping[str, Quantity], drawn: Account) -> list[dict[str
     likely = {key: np.array([float(q.value)]) for key, q in quantities.items() if q.value is not None}
     points = Account(likely, drawn.conditions, "drawn")
     simulated(points)
-    rows: list[tuple[float, dict[str, float | str]]] = []
+    bars: list[TornadoBar] = []
+    widths: dict[str, float] = {}
     for key, quantity in quantities.items():
-        ends = range_of(quantity)
+        ends = quantity.drawn_range
         if quantity.items is not None or quantity.n is not None:
             low, high = (float(end) for end in np.quantile(drawn.inputs[key], [0.05, 0.95]))
         elif ends is not None:
-            low, _, high = ends
+            low, high = float(ends.low), float(ends.high)
         else:
             continue
         at = [simulated(points.changed({key: np.array([end])})) for end in (low, high)]
         if at[0] is None or at[1] is None:
             continue
-        values = float(at[0].npv[0]), float(at[1].npv[0])
-        if np.all(np.isfinite(values)) and abs(values[1] - values[0]) > 1e-9:
-            row: dict[str, float | str] = {"key": key, "low": low, "high": high}
-            rows.append((abs(values[1] - values[0]), row | {"npv_low": values[0], "npv_high": values[1]}))
-    return [row for _, row in sorted(rows, key=lambda pair: -pair[0])]
+        worst, best = float(at[0].npv[0]), float(at[1].npv[0])
+        widths[key] = abs(best - worst)
+        if math.isfinite(widths[key]) and widths[key] > 1e-9:
+            bars.append(TornadoBar(key=key, low=low, high=high, npv_low=worst, npv_high=best))
+    return sorted(bars, key=lambda bar: -widths[bar.key])
 
 
-def spreads(values: Account, *, target_days: float) -> dict[str, Any]:
-    """The two distributions of `money`; None if the money cannot be computed. A one-off batch has no payback distribution.
-
-    `target_days` is the likely value if a range is stated.
-    """
-    result = simulated(values)
-    if result is None:
-        return {"payback_distribution": None, "npv_distribution": None}
-    days = result.payback_days
-    return {
-        "payback_distribution": None if days is None else payback_distribution(days, target_days),
-        "npv_distribution": npv_distribution(result.npv),
-    }
-
-
-def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]:
+def payback_distribution(days: np.ndarray, target_days: float) -> PaybackDistribution:
     """`money.payback_distribution` of the drawn payback days `(draws,)`, inf for never.
 
-    `bins` of equal round width have the share of draws from `from` up to but excluding `to`; `beyond` is the share that
-    pays back after the last bin and `never` the share that does not pay back. All shares add up to 1.
+    `target_days` is the likely value if a range is stated.
     """
     back = days[np.isfinite(days)]
     bins, beyond = [], 0.0
@@ -254,38 +228,21 @@ def payback_distribution(days: np.ndarray, target_days: float) -> dict[str, Any]
         far = max(TARGETS * target_days, MEDIANS * _quantile(back, 0.5))
         end = max(min(_quantile(back, 0.99), far), min(target_days, float(back.max())))
         bins, _, beyond = _bins(back, float(back.min()), end, len(days))
-    return {
-        "bins": bins,
-        "never": float(np.mean(~np.isfinite(days))),
-        "target_days": target_days,
-        "beyond": beyond,
-    }
+    never = float(np.mean(~np.isfinite(days)))
+    return PaybackDistribution(bins=bins, never=never, target_days=target_days, beyond=beyond)
 
 
-def npv_distribution(npv: np.ndarray) -> dict[str, Any]:
-    """`money.npv_distribution` of the drawn values `(draws,)`: bins as for the payback, and the shares outside them."""
+def npv_distribution(npv: np.ndarray) -> NpvDistribution:
+    """`money.npv_distribution` of the drawn values `(draws,)`."""
     finite = npv[np.isfinite(npv)]
     if not len(finite):
-        return {"bins": [], "below": float(np.mean(npv < 0)), "beyond": float(np.mean(npv > 0))}
+        return NpvDistribution(bins=[], below=float(np.mean(npv < 0)), beyond=float(np.mean(npv > 0)))
     bins, below, beyond = _bins(finite, _quantile(finite, 0.005), _quantile(finite, 0.995), len(npv))
-    return {
-        "bins": bins,
-        "below": below + float(np.mean(npv == -np.inf)),
-        "beyond": beyond + float(np.mean(npv == np.inf)),
-    }
+    below, beyond = below + float(np.mean(npv == -np.inf)), beyond + float(np.mean(npv == np.inf))
+    return NpvDistribution(bins=bins, below=below, beyond=beyond)
 
 
-def with_bands(curve: Sequence[Mapping[str, Any]], values: Account) -> list[dict[str, Any]]:
-    """The volume curve with the 5th and 95th percentile of the value, with the volume fixed and the other inputs drawn."""
-    rows = []
-    for row in curve:
-        result = simulated(values.changed({"requests_per_day": np.array([float(row["requests_per_day"])])}))
-        ends = [None, None] if result is None else [percentile(result.npv, p) for p in (5, 95)]
-        rows.append({**row, "npv_p5": ends[0], "npv_p95": ends[1]})
-    return rows
-
-
-def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list[dict[str, float]], float, float]:
+def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list[Bin], float, float]:
     """Bins from low to high with their shares of all `draws`, and the shares below and beyond them."""
     edges = _edges(low, high)
     if len(edges) == 1:  # a single value: a bin without width
@@ -297,7 +254,7 @@ def _bins(values: np.ndarray, low: float, high: float, draws: int) -> tuple[list
         filled = np.bincount(places, minlength=len(edges) + 1)
         counts, below, beyond = filled[1:-1].tolist(), int(filled[0]), int(filled[-1])
     bins = [
-        {"from": start, "to": end, "share": count / draws}
+        Bin(from_=start, to=end, share=count / draws)
         for (start, end), count in zip(pairwise(edges), counts, strict=True)
     ]
     return bins, below / draws, beyond / draws
@@ -319,3 +276,62 @@ def _edges(low: float, high: float) -> list[float]:
 
 def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="inverted_cdf"))
+
+
+# --- what the draws say about the candidate against a rival: the same draws for all, so they are paired -------------
+
+
+def weigh(chance: float, npv_p50: float | None) -> Weight:
+    """Whether it pays, by the chance of paying back in time and the median value over the horizon.
+
+    A median of None is infinite: the baseline delivers nothing acceptable at any price.
+    """
+    earned = npv_p50 is None or npv_p50 > 0
+    if chance >= SURE and earned:
+        return "pays"
+    return "open" if chance > UNSURE and earned else "does not pay"
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The share of draws that pay back in time (for a one-off batch: that gain), the share that gain, the median gain."""
+
+    in_time: float
+    gain: float
+    median: float
+
+    @property
+    def weight(self) -> Weight:
+        """Whether it pays."""
+        return weigh(self.in_time, self.median)
+
+    @property
+    def clear(self) -> bool:
+        """Whether more draws would not change the weight: a thousand know a share to about 0.03.
+
+        Half of the draws gain where the median is 0.
+        """
+        near = abs(self.in_time - SURE), abs(self.in_time - UNSURE), abs(self.gain - 0.5)
+        return min(near) > CLEAR
+
+
+def chance_of(values: Account, pair: Pair) -> Chance | None:
+    """What the draws say about a pair; None if its money cannot be computed."""
+    result = simulated(values, pair)
+    if result is None:
+        return None
+    gains, days = result.npv > 0, result.payback_days
+    in_time = gains if days is None else days <= values.inputs["target_payback_days"]
+    median = float(np.quantile(result.npv, 0.5, method="inverted_cdf"))
+    return Chance(float(np.mean(in_time)), float(np.mean(gains)), median)
+
+
+def surely_worse(values: Account, name: str) -> bool:
+    """Whether a variant's outputs are acceptable less often than the candidate's in all but a few draws."""
+    here, there = (
+        values.inputs.get(f"{name}.acceptance"),
+        values.inputs.get(f"{values.conditions.candidate}.acceptance"),
+    )
+    if here is None or there is None:
+        return False
+    return float(np.mean(here < there)) >= SURELY

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from ...core import damage, damage_is_named, read_stored, read_stored_table, say, write_whole
+from ..results import VariantRecord
 from ..rivals.nearest import NearestExamples
 from ..settings import EvaluateSettings, VariantSettings
 from ..variants import Variant
@@ -98,6 +99,28 @@ class Raw:
     calls: pl.Series | None = None
     cascade: "Cascade | None" = None
     doubt: str | None = None
+
+    @property
+    def record(self) -> VariantRecord:
+        """The variant as the results describe it."""
+        variant = self.variant
+        return VariantRecord(
+            source=variant.source,
+            way=variant.way,
+            of=list(variant.of),
+            model=self.model,
+            endpoint=variant.endpoint,
+            tuned=variant.tuned,
+            repair=variant.settings.repair,
+            guide=variant.guide_origin,
+            guide_tokens=self.guide_tokens,
+            few_shot=variant.few_shot,
+            settings=self.settings if self.settings and variant.source != "outputs" else None,
+            refused_settings=list(self.refused),
+            doubtful_counts=self.doubt,
+            file=variant.file.name if variant.file else None,
+            search=variant.search,
+        )
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from msgspec import field
+from msgspec.structs import replace
 
-from ...core import Count, NonNegative, Proportion, Record
+from ...core import Count, NonNegative, Proportion, Record, as_json, notebook_page, say
 from ...curate import Notice
 
 __all__ = [
-    "Alternative", "AlternativeBeyond", "AlternativeOut", "Assumption", "BenefitBeyond", "BeyondFlip", "Bin",
-    "CachedGuide", "Derivation", "Failures", "FormulaInputs", "Money", "MoneyFlip", "NpvDistribution",
-    "PaybackDistribution", "RemainingBenefit", "SavingParts", "TornadoBar", "VariantCost", "VariantInputs",
+    "Alternative", "AlternativeBeyond", "AlternativeOut", "Assumption", "BeyondFlip", "Bin",
+    "CachedGuide", "CallInputs", "Chances", "Derivation", "Failures", "FormulaInputs", "Money", "MoneyFlip", "NpvDistribution",
+    "PaybackDistribution", "RemainingBenefit", "SavingParts", "Source", "TornadoBar", "VariantCost", "VariantInputs",
     "VolumePoint",
 ]  # fmt: skip
 
+Source = Literal["measured", "stated", "price list", "default"]
+"""Source of an input."""
 Failures = Literal["ignore", "drop", "repair", "retry"]
 """Treatment of unacceptable outputs: ignored at no cost, dropped and generated again, repaired by a person, or retried."""
 
@@ -80,8 +83,33 @@ class CachedGuide(Record):
     """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
 
 
-class RemainingBenefit(Record):
-    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+class Chances(Record):
+    """What the draws of the uncertain inputs say about a comparison."""
+
+    probability_of_payback_in_target: Proportion | None
+    """Share of the draws in which the investment pays back within the target; null for a one-off batch or if it cannot
+    be computed."""
+    probability_npv_positive: Proportion | None
+    """Share of the draws with a positive net present value; null if it cannot be computed."""
+    payback_days_p5: NonNegative | None
+    """5th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
+    payback to compute."""
+    payback_days_p50: NonNegative | None
+    """Median payback over the draws, in days; null if it never pays back there, or if there is no payback to compute."""
+    payback_days_p95: NonNegative | None
+    """95th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
+    payback to compute."""
+    npv_p5: float | None
+    """5th percentile of the net present value over the draws; null if infinite or not computable."""
+    npv_p50: float | None
+    """Median net present value over the draws; null if infinite or not computable."""
+    npv_p95: float | None
+    """95th percentile of the net present value over the draws; null if infinite or not computable."""
+
+
+class RemainingBenefit(Chances):
+    """Remaining benefit of tuning if this alternative were used instead of the baseline; null where its outputs are
+    unknown."""
 
     saving_per_request: float | None
     """Saving per request of the candidate compared with this alternative."""
@@ -99,27 +127,10 @@ class RemainingBenefit(Record):
     """Net present value over the horizon, or over a one-off batch."""
     pays: bool | None
     """Whether the net present value is positive; null if unknown."""
-    probability_of_payback_in_target: Proportion | None
-    """Share of the draws in which the investment pays back within the target against this alternative; null for a one-
-    off batch or if its outputs are unknown."""
-    probability_npv_positive: Proportion | None
-    """Share of the draws with a net present value above 0 against this alternative; null if its outputs are unknown."""
-    npv_p5: float | None
-    """5th percentile of the drawn net present value; null if its outputs are unknown."""
-    npv_p50: float | None
-    """50th percentile of the drawn net present value; null if its outputs are unknown."""
-    npv_p95: float | None
-    """95th percentile of the drawn net present value; null if its outputs are unknown."""
-    payback_days_p5: NonNegative | None
-    """5th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
-    payback_days_p50: NonNegative | None
-    """50th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
-    payback_days_p95: NonNegative | None
-    """95th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
 
 
-class Alternative(Record):
-    """An alternative to the baseline that needs no training."""
+class AlternativeBeyond(Record):
+    """An alternative to the baseline that needs no training, beyond a flip point."""
 
     key: str
     """Kind of alternative: cached_guide, short_guide, no_few_shot, batch or variant."""
@@ -127,6 +138,21 @@ class Alternative(Record):
     """Name of the alternative for readers, or of the variant."""
     what: str | None
     """Description of the change."""
+    effective_cost_per_request: float | None
+    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
+    saving_per_request: float | None
+    """Saving per request compared with the current baseline."""
+    saving_per_day: float | None
+    """Saving per day compared with the baseline; null for a one-off batch."""
+    saving_total: float | None
+    """Saving over a whole one-off batch; null otherwise."""
+    tuning: RemainingBenefit
+    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
+
+
+class Alternative(AlternativeBeyond):
+    """An alternative to the baseline that needs no training."""
+
     needs_training: bool
     """Whether it needs training; currently always false."""
     acceptance: Proportion | None
@@ -139,18 +165,8 @@ class Alternative(Record):
     """Daily cost, including failures and machines; null for a one-off batch."""
     cost_per_acceptable_output: NonNegative | None
     """Cost per request divided by the acceptable share; null if that share is 0 or unknown."""
-    effective_cost_per_request: float | None
-    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
-    saving_per_request: float | None
-    """Saving per request compared with the current baseline."""
     saving_share: float | None
     """Share of the baseline's cost that is saved; negative if the alternative costs more."""
-    saving_per_day: float | None
-    """Saving per day compared with the baseline; null for a one-off batch."""
-    saving_total: float | None
-    """Saving over a whole one-off batch; null otherwise."""
-    tuning: RemainingBenefit | None
-    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
 
 
 class AlternativeOut(Record):
@@ -181,8 +197,8 @@ class Derivation(Record):
     """Keys of the figures and assumptions that the formula uses."""
 
 
-class VariantInputs(Record):
-    """Cost inputs of one variant; inputs that are unknown are null."""
+class CallInputs(Record):
+    """Cost inputs of the calls of one variant; inputs that are unknown are null."""
 
     fixed_tokens: NonNegative | None
     """Mean tokens of the prompt part that all requests share."""
@@ -232,12 +248,17 @@ class VariantInputs(Record):
     """Whether it calls no model and costs nothing."""
     metered: bool | None = None
     """Whether tokens are paid, with or without a machine that is paid by the hour."""
-    sent: Proportion | None
-    """Share of requests that a cascade sends on to its second variant; null for others."""
-    second: Mapping[str, Any] | None
-    """Cost inputs of the second call of a cascade, with these keys except sent and second; null for others."""
     self_hosted: bool
     """Whether the variant runs on your own machines, paid by the hour."""
+
+
+class VariantInputs(CallInputs):
+    """Cost inputs of one variant; inputs that are unknown are null."""
+
+    sent: Proportion | None
+    """Share of requests that a cascade sends on to its second variant; null for others."""
+    second: CallInputs | None
+    """Cost inputs of the second call of a cascade; null for others."""
 
 
 class FormulaInputs(Record):
@@ -335,63 +356,8 @@ class TornadoBar(Record):
     """Net present value at the high value of the input."""
 
 
-class BenefitBeyond(Record):
-    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
-
-    saving_per_request: float | None
-    """Saving per request of the candidate compared with this alternative."""
-    saving_share: float | None
-    """Share of the alternative's cost that the candidate saves; negative if the candidate costs more."""
-    saving_per_day: float | None
-    """Saving per day of the candidate compared with this alternative, after running costs; null for a one-off batch."""
-    payback_days: NonNegative | None
-    """Days until the investment pays back; null if it never does or for a one-off batch."""
-    npv: float | None
-    """Net present value over the horizon, or over a one-off batch."""
-    pays: bool | None
-    """Whether the net present value is positive; null if unknown."""
-    probability_of_payback_in_target: Proportion | None
-    """Share of the draws in which the investment pays back within the target against this alternative; null for a one-
-    off batch or if its outputs are unknown."""
-    probability_npv_positive: Proportion | None
-    """Share of the draws with a net present value above 0 against this alternative; null if its outputs are unknown."""
-    npv_p5: float | None
-    """5th percentile of the drawn net present value; null if its outputs are unknown."""
-    npv_p50: float | None
-    """50th percentile of the drawn net present value; null if its outputs are unknown."""
-    npv_p95: float | None
-    """95th percentile of the drawn net present value; null if its outputs are unknown."""
-    payback_days_p5: NonNegative | None
-    """5th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
-    payback_days_p50: NonNegative | None
-    """50th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
-    payback_days_p95: NonNegative | None
-    """95th percentile of the drawn payback, in days; null for never; null if its outputs are unknown."""
-
-
-class AlternativeBeyond(Record):
-    """An alternative to the baseline that needs no training, beyond a flip point."""
-
-    key: str
-    """Kind of alternative: cached_guide, short_guide, no_few_shot, batch or variant."""
-    name: str
-    """Name of the alternative for readers, or of the variant."""
-    what: str | None
-    """Description of the change."""
-    effective_cost_per_request: float | None
-    """Cost of one request including repairs or retries of failures; per acceptable output if failures are dropped."""
-    saving_per_request: float | None
-    """Saving per request compared with the current baseline."""
-    saving_per_day: float | None
-    """Saving per day compared with the baseline; null for a one-off batch."""
-    saving_total: float | None
-    """Saving over a whole one-off batch; null otherwise."""
-    tuning: BenefitBeyond | None
-    """Remaining benefit of tuning if this alternative were used instead of the baseline."""
-
-
 class BeyondFlip(Record):
-    """Figures about 1% past that value, which replace the same keys of money; empty if they cannot be computed."""
+    """Figures about 1% past that value, which replace the same keys of money."""
 
     probability_of_payback_in_target: Proportion | None = None
     """Share of the draws in which the investment pays back within the target."""
@@ -401,17 +367,20 @@ class BeyondFlip(Record):
     """Share of the draws with a positive net present value."""
     payback_days: NonNegative | None = None
     """Days until the investment pays back; null if it never does."""
-    carrying_failure_cost: NonNegative | None = None
-    """Lowest cost of an unacceptable output at which the candidate pays; null here, where the cost is given by
-    failure_cost."""
     failure_cost: NonNegative | None = None
-    """Cost of one unacceptable output."""
+    """Cost of one unacceptable output, if it is the input that changes; carrying_failure_cost is then null."""
     failures: Failures | None = None
     """Treatment of unacceptable outputs."""
     target_payback_days: NonNegative | None = None
     """Target for the payback, in days."""
     alternatives: Sequence[AlternativeBeyond]
     """The cached guide and every variant without training, with their money there."""
+
+    def moved(self, money: "Money") -> "Money":
+        """The money with these figures in place of its own."""
+        changed = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        carrying = money.carrying_failure_cost if self.failure_cost is None else None
+        return replace(money, **{"npv_p50": None, "carrying_failure_cost": carrying, **changed})
 
 
 class MoneyFlip(Record):
@@ -423,10 +392,10 @@ class MoneyFlip(Record):
     """Description of the input."""
     from_: float | None = field(name="from")
     """Current value of the input; null if it is not stated."""
-    to: float | None
+    to: float
     """Value of the input at which the answer changes."""
     beyond: BeyondFlip | None
-    """Figures about 1% past that value, which replace the same keys of money; empty if they cannot be computed."""
+    """Figures about 1% past that value, which replace the same keys of money; null if they cannot be computed."""
 
 
 class Assumption(Record):
@@ -438,7 +407,7 @@ class Assumption(Record):
     """Likely value of the input; null if unknown."""
     unit: str | None
     """Unit of the value."""
-    source: Literal["measured", "stated", "price list", "default"]
+    source: Source
     """Source of the value."""
     range: Sequence[float] | None = None
     """Low, likely and high values between which the input is drawn."""
@@ -446,7 +415,7 @@ class Assumption(Record):
     """Further detail about the value, such as the date of the price list."""
 
 
-class Money(Record):
+class Money(Chances):
     """Costs, savings and payback of the candidate compared with the baseline; null without [roi] settings or without a
     comparison."""
 
@@ -512,25 +481,6 @@ class Money(Record):
     """Step-by-step calculation of each figure, in an order in which each step uses only earlier ones."""
     formula_inputs: FormulaInputs | None
     """Inputs from which every point figure can be recomputed."""
-    probability_of_payback_in_target: Proportion | None
-    """Share of the draws in which the investment pays back within the target; null for a one-off batch or if it cannot
-    be computed."""
-    probability_npv_positive: Proportion | None
-    """Share of the draws with a positive net present value; null if it cannot be computed."""
-    payback_days_p5: NonNegative | None
-    """5th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
-    payback to compute."""
-    payback_days_p50: NonNegative | None
-    """Median payback over the draws, in days; null if it never pays back there, or if there is no payback to compute."""
-    payback_days_p95: NonNegative | None
-    """95th percentile of the payback over the draws, in days; null if it never pays back there, or if there is no
-    payback to compute."""
-    npv_p5: float | None
-    """5th percentile of the net present value over the draws; null if infinite or not computable."""
-    npv_p50: float | None
-    """Median net present value over the draws; null if infinite or not computable."""
-    npv_p95: float | None
-    """95th percentile of the net present value over the draws; null if infinite or not computable."""
     draws: Count | None
     """Number of random draws of the uncertain inputs; null if the money cannot be computed."""
     payback_distribution: PaybackDistribution | None
@@ -562,3 +512,23 @@ class Money(Record):
     """Every number used in the calculation, with its source."""
     warnings: Sequence[str | Notice]
     """Warnings about the prices."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""
+        return as_json(self)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}: {text}" for name, text in self._figures())
+
+    def _repr_html_(self) -> str:
+        return notebook_page(f"{self.candidate} compared with {self.baseline}", figures=self._figures())
+
+    def _figures(self) -> list[tuple[str, str]]:
+        figures = [
+            ("saving per request", say.money(self.saving_per_request, self.currency)),
+            ("investment", say.money(self.investment, self.currency)),
+        ]
+        if self.saving_per_request is not None and self.requests_per_day is not None:
+            likely = say.days_range(self.payback_days_p5, self.payback_days_p95)
+            figures.append(("payback", f"{say.days(self.payback_days)} (5 to 95%: {likely})"))
+        return figures

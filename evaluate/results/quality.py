@@ -6,28 +6,26 @@ from typing import Literal
 from ...core import Count, NonNegative, Positive, Proportion, Record, Signed
 
 __all__ = [
-    "AloneShare", "Cause", "CheckDifference", "CheckScore", "Comparison", "Difference", "Interval", "Lengths",
+    "AloneShare", "Cause", "CauseKind", "CheckDifference", "CheckScore", "Comparison", "Difference", "Interval", "Lengths",
     "NeededCases", "OutputLengths", "Quality", "RawShare", "Reference", "Requests", "Rival", "Share",
     "SimilarityDifference", "SimilarityDifferences", "SimilarityScore", "SimilarityScores", "Speed", "Spread",
-    "Tokens", "TwoSample",
+    "Tokens", "TwoSample", "Way",
 ]  # fmt: skip
+
+
+CauseKind = Literal[
+    "missing", "failed", "empty", "refused", "cut", "endless", "same text", "identical", "references", "shown"
+]  # fmt: skip
+Way = Literal[
+    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
+]  # fmt: skip
+"""How outputs come about beyond the plain call of a model."""
 
 
 class Cause(Record):
     """One such cause."""
 
-    cause: Literal[
-        "missing",
-        "failed",
-        "empty",
-        "refused",
-        "cut",
-        "endless",
-        "same text",
-        "identical",
-        "references",
-        "shown",
-    ]
+    cause: CauseKind
     """missing: no line. failed: the call failed. empty, refused: as the output says. cut: ended by the token limit
     before it was as long as the longest reference. endless: ended by the token limit although that leaves room for
     every reference, or in a loop. same text: one text in more than half of the outputs. identical: all outputs are
@@ -384,20 +382,7 @@ class Rival(Record):
 
     name: str
     """Name of the rival."""
-    way: (
-        Literal[
-            "model",
-            "template",
-            "repair",
-            "retry",
-            "nearest",
-            "short guide",
-            "cascade",
-            "constrained",
-            "searched",
-        ]
-        | None
-    )
+    way: Way | None
     """How its outputs come about beyond the plain call of a model; null if it was not measured."""
     of: Sequence[str] | None
     """Variants that its outputs are made from."""

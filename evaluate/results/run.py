@@ -7,11 +7,11 @@ from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
 from .money import Money
-from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens
+from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens, Way
 from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
 
 __all__ = [
-    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts",
+    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts", "OutputSource",
     "PairLoss", "Provenance", "Results", "SearchCost", "Training", "VariantRecord",
 ]  # fmt: skip
 
@@ -142,50 +142,52 @@ class CurveFit(Record):
     """Fitted curve for the share that is not acceptable with n train pairs: e + b n^-c; null with fewer than three
     sizes."""
 
-    e: float | None = None
+    e: float
     """Share of failures that remains with any number of train pairs."""
-    b: float | None = None
+    b: float
     """Reducible share of failures at one train pair."""
-    c: float | None = None
+    c: float
     """Exponent of the decline."""
 
 
 class Gain(Record):
     """Expected gain in the acceptable share, with its 95% interval."""
 
-    value: float | None = None
+    value: float
     """Expected gain, as a share."""
-    low: float | None = None
+    low: float
     """Lower end of the 95% interval."""
-    high: float | None = None
+    high: float
     """Upper end of the 95% interval."""
 
 
 class Doubling(Record):
     """Expected effect of doubling the number of train pairs; null with fewer than three sizes."""
 
-    to: Count | None = None
+    to: Count
     """Doubled number of train pairs."""
-    gain: Gain | None = None
+    gain: Gain
     """Expected gain in the acceptable share, with its 95% interval."""
 
 
 class LearningCurve(Record):
     """Quality of models trained on growing parts of the train pairs."""
 
-    sizes: Sequence[Count] | None = None
+    sizes: Sequence[Count]
     """Numbers of train pairs, in ascending order."""
-    pairs: Count | None = None
+    pairs: Count
     """Number of test pairs scored for all models."""
-    acceptable: Sequence[Share] | None = None
+    acceptable: Sequence[Share]
     """Acceptable share of each model, in the order of sizes."""
-    fit: CurveFit | None = None
+    fit: CurveFit | None
     """Fitted curve for the share that is not acceptable with n train pairs: e + b n^-c; null with fewer than three
     sizes."""
-    doubling: Doubling | None = None
+    doubling: Doubling | None
     """Expected effect of doubling the number of train pairs; null with fewer than three sizes."""
-    sentence: str | None = None
+    sentence: str
     """Result as a sentence."""
+    evidence: str | None = None
+    """What the curve was fitted to."""
     seconds: NonNegative | None = None
     """Time to train and evaluate the models, in seconds."""
 
@@ -205,22 +207,15 @@ class SearchCost(Record):
     """Sum of their seconds."""
 
 
+OutputSource = Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+
+
 class VariantRecord(Record):
     """Configuration of one variant."""
 
-    source: Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
+    source: OutputSource
     """Source of the outputs."""
-    way: Literal[
-        "model",
-        "template",
-        "repair",
-        "retry",
-        "nearest",
-        "short guide",
-        "cascade",
-        "constrained",
-        "searched",
-    ]
+    way: Way
     """How its outputs come about beyond the plain call of a model."""
     of: Sequence[str]
     """Variants that its outputs are made from: one for repair or retry, two for a cascade."""
@@ -295,7 +290,7 @@ class Provenance(Record):
     """Number of runs in the same folder that used this test set, including this one."""
     command: str | None
     """Command that started the run."""
-    model: ModelFacts | str | None = None
+    model: ModelFacts | str | None
     """Base model; null if nothing was trained."""
 
 
@@ -353,3 +348,19 @@ class Results(Record):
     """Blind judgements by people of the baseline and the candidate; present after `tuneworth report --judgements`."""
     provenance: Provenance | None
     """Environment and inputs of the run."""
+
+    @property
+    def compared(self) -> Comparison:
+        """The comparison, where there must be one."""
+        if self.comparison is None:
+            raise ValueError("no two variants were compared")
+        return self.comparison
+
+    def share_of(self, name: str) -> float | None:
+        """A variant's acceptable share; None if it was not scored."""
+        scored = self.quality.get(name)
+        return None if scored is None else scored.acceptable.share
+
+    def rival(self, name: str) -> Rival | None:
+        """The row of a rival."""
+        return next((row for row in self.rivals if row.name == name), None)

@@ -9,13 +9,21 @@ from ...core import Count, NonNegative, Positive, Proportion, Record
 from .quality import Share
 
 __all__ = [
-    "AbilityArea", "Agreement", "Amount", "ApartOutput", "ChangedSetting", "Choices", "ChoicesByCheck", "Coefficient",
-    "Confidence", "EarlierVerdict", "Gate", "Judge", "Judgements", "JudgesAgreement", "JudgesTogether", "Problem",
-    "RaterAgreement", "Raters", "Risk", "RiskSide", "RulesAndPeople", "Step", "StepDerivation", "StepMinutes",
-    "StepMoney", "Verdict", "VerdictFlip",
+    "AbilityArea", "Agreement", "Amount", "ApartOutput", "Area", "ChangedSetting", "Choices", "ChoicesByCheck",
+    "Coefficient", "Confidence", "Decision", "EarlierVerdict", "Gate", "Judge", "Judgements", "JudgesAgreement",
+    "JudgesTogether", "Level", "Problem", "RaterAgreement", "Raters", "Risk", "RiskSide", "RiskStatus", "RulesAndPeople",
+    "Step", "StepDerivation", "StepKind", "StepMinutes", "StepMoney", "Verdict", "VerdictFlip",
 ]  # fmt: skip
 
 
+Decision = Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
+Area = Literal["data", "rules", "comparison", "training"]
+"""What to fix first."""
+Level = Literal["low", "fair", "high"]
+RiskStatus = Literal["ok", "warn", "over", "not checked"]
+StepKind = Literal[
+    "fix", "act", "switch", "guide", "form", "cases", "state", "try", "rule", "examples", "measure", "check"
+]  # fmt: skip
 _Coefficient = Annotated[float, Meta(ge=-2, le=2)]
 
 
@@ -28,6 +36,23 @@ class Amount(Record):
     """Lower end of the range; null without one."""
     high: float | None
     """Upper end of the range; null without one."""
+
+    def times(self, factor: float) -> "Amount":
+        """The amount with this factor; a negative one exchanges the ends."""
+        ends = (self.low, self.high) if factor >= 0 else (self.high, self.low)
+        value, low, high = (None if part is None else part * factor for part in (self.value, *ends))
+        return Amount(value=value, low=low, high=high)
+
+    def plus(self, other: "Amount") -> "Amount":
+        """The sum; the ranges add up, where an amount without one has its value at both ends."""
+        one, two = self.value or 0.0, other.value or 0.0
+
+        def end(first: float | None, second: float | None) -> float | None:
+            if first is None and second is None:
+                return None
+            return (one if first is None else first) + (two if second is None else second)
+
+        return Amount(value=one + two, low=end(self.low, other.low), high=end(self.high, other.high))
 
 
 class StepMoney(Record):
@@ -66,20 +91,7 @@ class Step(Record):
 
     id: str
     """Kind of the step and what it is about, unique in the list."""
-    kind: Literal[
-        "fix",
-        "act",
-        "switch",
-        "guide",
-        "form",
-        "cases",
-        "state",
-        "try",
-        "rule",
-        "examples",
-        "measure",
-        "check",
-    ]
+    kind: StepKind
     """What is done: fix a problem, act on the decision, switch to another variant without training, drop the guide, use
     another form of the tuned model, add test cases, state a number, try a cheaper way, meet a rule, write more
     training pairs, measure, check a doubt."""
@@ -102,7 +114,7 @@ class Step(Record):
 class Confidence(Record):
     """Confidence in the decision."""
 
-    level: Literal["high", "fair", "low"]
+    level: Level
     """Confidence level."""
     sentence: str
     """Explanation of the confidence level, as a sentence."""
@@ -117,18 +129,18 @@ class VerdictFlip(Record):
     """Description of the input."""
     from_: float | None = field(name="from")
     """Current value of the input; null if it is not stated."""
-    to: float | None
+    to: float
     """Value of the input at which the decision changes."""
-    decision: str
+    decision: Decision
     """Decision just beyond that value."""
 
 
 class Verdict(Record):
     """Decision on whether to fine-tune, with its reasons."""
 
-    decision: Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
+    decision: Decision
     """Recommended course of action."""
-    what: Literal["data", "rules", "comparison", "training"] | None
+    what: Area | None
     """Area to fix first; null for any decision other than "fix first"."""
     rule: Annotated[int, Meta(ge=1, le=9)]
     """Number of the decision rule that fired, from 1 to 9; see docs/verdict.md."""
@@ -152,28 +164,28 @@ class Verdict(Record):
 
 
 class RiskSide(Record):
-    """Result on train pairs (overfitting only)."""
+    """Result on train or on test pairs (overfitting only)."""
 
-    share: Proportion | None = None
+    share: Proportion | None
     """Share of outputs that are acceptable."""
-    n: Count | None = None
+    n: Count
     """Number of pairs."""
-    n_effective: NonNegative | None = None
+    n_effective: NonNegative | None
     """Effective number of independent pairs."""
 
 
 class AbilityArea(Record):
     """Result for one kind of prompt."""
 
-    area: str | None = None
+    area: str
     """Kind of prompt, such as arithmetic or translation."""
-    n: Count | None = None
+    n: Count
     """Number of prompts."""
-    base: Count | None = None
+    base: Count
     """Number of prompts that the base model answers correctly."""
-    tuned: Count | None = None
+    tuned: Count
     """Number of prompts that the tuned model answers correctly."""
-    high: float | None = None
+    high: float | None
     """Upper end of the 95% interval of the difference in shares, tuned minus base."""
 
 
@@ -182,7 +194,7 @@ class Risk(Record):
 
     id: str
     """Id of the risk: overfitting, memorisation, forgetting, drift, flexibility, upkeep or examples."""
-    status: Literal["ok", "warn", "over", "not checked"]
+    status: RiskStatus
     """Result of the check; only a measured risk can be over its limit."""
     value: float | None
     """Measured or stated value, in unit; null if not checked."""
@@ -225,7 +237,7 @@ class Risk(Record):
 class Problem(Record):
     """A problem that makes the comparison invalid."""
 
-    what: str
+    what: Area
     """Area of the problem: data, comparison or training."""
     text: str
     """Problem as a sentence."""

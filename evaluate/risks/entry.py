@@ -1,15 +1,15 @@
-"""One risk as an entry of results.json: its status, its number, and how to check it."""
+"""One risk: its status, its number, and how to check it."""
 
-from typing import Any, Literal
+from typing import Any
 
-__all__ = ["Status", "risk_entry"]
+from ..results import Risk, RiskStatus
 
-Status = Literal["ok", "warn", "over", "not checked"]
+__all__ = ["risk_entry"]
 
 
 def risk_entry(
     name: str,
-    status: Status = "not checked",
+    status: RiskStatus = "not checked",
     value: float | None = None,
     limit: float | None = None,
     *,
@@ -18,15 +18,15 @@ def risk_entry(
     measured: bool = False,
     to_check: str | None = None,
     **more: Any,
-) -> dict[str, Any]:
-    """`{id, status, value, limit, unit, measured, evidence, to_check}` and the keys of this risk.
+) -> Risk:
+    """A risk, with the fields of this kind of risk as `more`.
 
     `measured` says that the value comes from outputs, losses or data of this run rather than from settings.
     `to_check` says how to check a risk that was not checked, as words that follow "to check it, " at the end of the
     evidence.
     """
     text = evidence if to_check is None else f"{evidence}; to check it, {to_check}"
-    return {
-        "id": name, "status": status, "value": value, "limit": limit, "unit": unit, "measured": measured,
-        "evidence": text, "to_check": to_check, **more,
-    }  # fmt: skip
+    return Risk(
+        id=name, status=status, value=value, limit=limit, unit=unit, measured=measured, evidence=text, to_check=to_check,
+        **more,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ..results import Risk
 from ..statistics.intervals import group_codes
 from ..statistics.paired import compare
 from .entry import risk_entry
@@ -42,7 +43,7 @@ def assess_memorisation(
     groups: Groups = None,
     train_groups: Groups = None,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Risk:
     """The risk `memorisation`: copies of train outputs beyond those in the references of the same pairs.
 
     `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in the same order; None as a reference

@@ -1,11 +1,12 @@
 """Overfitting: whether the tuned model is better on its training pairs than on others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...core import say
+from ..results import Risk, RiskSide, Training
 from ..statistics.intervals import ShareInterval, share_interval
 from .entry import risk_entry
 
@@ -31,12 +32,12 @@ class _Rise(NamedTuple):
 
 
 def assess_overfitting(
-    training: Mapping[str, Any] | None,
+    training: Training | None,
     *,
     on_train: Outcomes | None = None,
     on_test: Outcomes | None = None,
     comparable: np.ndarray | None = None,
-) -> dict[str, Any]:
+) -> Risk:
     """The risk `overfitting` from the tuned model's outputs for train and test pairs, or else from its losses.
 
     `over`: the acceptable share on train is more than 10 points above test, and the lower end of that gap is above 0
@@ -57,8 +58,8 @@ def assess_overfitting(
     status = "over" if gap > TRAIN_GAP and low > 0 else "warn" if gap > TRAIN_GAP or risen else "ok"
     return risk_entry(
         "overfitting", status, gap, TRAIN_GAP, evidence=evidence, unit="share", measured=True, low=low,
-        train={"share": train.share, "n": train.n, "n_effective": train.n_effective},
-        test={"share": test.share, "n": test.n, "n_effective": test.n_effective},
+        train=RiskSide(share=train.share, n=train.n, n_effective=train.n_effective),
+        test=RiskSide(share=test.share, n=test.n, n_effective=test.n_effective),
     )  # fmt: skip
 
 
@@ -95,13 +96,10 @@ def _both(train: ShareInterval, test: ShareInterval, comparable_only: bool) -> s
     )
 
 
-def _rise(training: Mapping[str, Any] | None) -> _Rise | None:
+def _rise(training: Training | None) -> _Rise | None:
     """None if there are fewer than two validation losses."""
-    losses = [
-        (int(entry["step"]), float(entry["validation_loss"]))
-        for entry in (training or {}).get("log") or []
-        if entry.get("validation_loss") is not None
-    ]
+    log = () if training is None else training.log
+    losses = [(line.step, line.validation_loss) for line in log if line.validation_loss is not None]
     if len(losses) < 2:
         return None
     step, best = min(losses, key=lambda loss: loss[1])
@@ -110,7 +108,7 @@ def _rise(training: Mapping[str, Any] | None) -> _Rise | None:
     return _Rise(rise, f"{text}, and the best step's adapter is used" if rise > LOSS_RISE else text)
 
 
-def _by_loss(rise: _Rise | None) -> dict[str, Any]:
+def _by_loss(rise: _Rise | None) -> Risk:
     if rise is None:
         return risk_entry(
             "overfitting", evidence="there are fewer than two validation losses and no outputs for train pairs",

@@ -1,13 +1,15 @@
 """The risks of a tuned model, measured where possible; a risk that was not measured says so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 
 from ...core import say
+from ...curate import Curation
 from ..money.inputs.settings import RoiSettings
+from ..results import ModelFacts, Money, Results, Risk
 from .entry import risk_entry
 from .memorisation import assess_memorisation, copies_of
 from .overfitting import Outcomes, assess_overfitting
@@ -33,11 +35,9 @@ FEW_DISTINCT = 0.2  # of the pairs: below this share, most outputs repeat anothe
 FEW_EXAMPLES = 100  # fewer pairs teach a form at best
 FEW_GROUPS = 20  # with fewer, the intervals depend on the prior for groups, not on the data
 DAYS_A_YEAR = 365.25
-Results = Mapping[str, Any]
-Money = Mapping[str, Any] | None
 
 
-def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str | None, today: date) -> dict[str, Any]:
+def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str | None, today: date) -> Risk:
     """The risk `drift`: how long the base model will be available, as an adapter fits no other model.
 
     The days until the stated retirement are compared with a year or the payback, whichever is longer. The date is stated,
@@ -51,10 +51,10 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
             to_check="state base_model_retires in [roi.running]",
         )  # fmt: skip
     days_to_retirement = (retires - today).days
-    money = results.get("money") or {}
-    payback = money.get("payback_days")
+    payback = None if results.money is None else results.money.payback_days
+    saving = None if results.money is None else results.money.saving_per_day
     # If it saves money every day and still never pays back, the retirement comes first.
-    too_soon = days_to_retirement < payback if payback is not None else (money.get("saving_per_day") or 0) > 0
+    too_soon = days_to_retirement < payback if payback is not None else (saving or 0) > 0
     limit = max(LIFETIME_DAYS, payback or 0.0)
     evidence = (
         f"{named}; it retires on {retires}, in {say.count(days_to_retirement, 'day')}"
@@ -75,23 +75,22 @@ def assess_drift(results: Results, roi: RoiSettings | None, *, base_model: str |
 
 def _fits(base_model: str | None, results: Results) -> str:
     """The name and the fingerprint of the base model, if known."""
-    known = (results.get("provenance") or {}).get("model")
-    known = known if isinstance(known, Mapping) else {}
-    name, digest = base_model or known.get("name"), known.get("sha256")
+    known = None if results.provenance is None else results.provenance.model
+    known = known if isinstance(known, ModelFacts) else None
+    name = base_model or (None if known is None else known.name)
     if name is None:
         return "the base model is unknown"
-    same = digest if known.get("name") in (None, name) else None
-    return f"the adapter fits {name} only" + (f" (weights with SHA-256 {str(same)[:12]})" if same else "")
+    digest = known.sha256 if known is not None and known.name == name else None
+    return f"the adapter fits {name} only" + (f" (weights with SHA-256 {digest[:12]})" if digest else "")
 
 
-def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
+def assess_flexibility(results: Results, roi: RoiSettings | None) -> Risk:
     """The risk `flexibility`: the cost of a style change, which edits a prompt but retrains a tuned model.
 
     If that cost is stated, the cost per year is compared with a quarter of the yearly saving; otherwise the days that
     training and evaluation took in this run are compared with one day.
     """
-    money: Money = results.get("money")
-    took = _took(results)
+    money, took = results.money, _took(results)
     again = (
         f"a style change means training and testing again, which took {say.duration(took)} in this run" if took else ""
     )
@@ -122,17 +121,17 @@ def assess_flexibility(results: Results, roi: RoiSettings | None) -> dict[str, A
 
 def _took(results: Results) -> float | None:
     """The seconds of this run's training and evaluation: the minimum for a style change."""
-    trained = (results.get("training") or {}).get("seconds")
+    trained = None if results.training is None else results.training.seconds
     if trained is None:
         return None
-    evaluated = ((results.get("provenance") or {}).get("seconds") or {}).get("evaluate")
-    return float(trained) + float(evaluated or 0.0)
+    seconds = (None if results.provenance is None else results.provenance.seconds) or {}
+    return trained + seconds.get("evaluate", 0.0)
 
 
-def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
+def assess_upkeep(results: Results, roi: RoiSettings | None) -> Risk:
     """The risk `upkeep`: the daily cost of monitoring, retraining and machines against half of the requests' saving."""
-    money: Money = results.get("money")
-    running = None if money is None else money.get("running_cost_per_day")
+    money = results.money
+    running = None if money is None else money.running_cost_per_day
     if roi is None or money is None or running is None:
         return risk_entry(
             "upkeep", evidence="the running cost of the tuned model is unknown",
@@ -160,41 +159,40 @@ def assess_upkeep(results: Results, roi: RoiSettings | None) -> dict[str, Any]:
     return risk_entry("upkeep", status, running, limit, evidence=evidence, unit=f"{roi.currency} a day")
 
 
-def _any_upkeep(money: Mapping[str, Any]) -> bool:
+def _any_upkeep(money: Money) -> bool:
     """Whether anything is stated in `[roi.running]`, including 0."""
-    return any(
-        entry["key"].startswith("running.") and entry.get("source") != "default"
-        for entry in money.get("assumptions", [])
-    )
+    return any(line.key.startswith("running.") and line.source != "default" for line in money.assumptions)
 
 
-def _retraining(money: Money, currency: str) -> str:
+def _retraining(money: Money | None, currency: str) -> str:
     every, cost = _stated(money, "running.retrain_every_days"), _stated(money, "running.retrain_cost")
     if not every or not cost:
         return ""
     return f", including {say.money(cost / every, currency)} for retraining every {say.count(every, 'day')}"
 
 
-def _yearly_saving(money: Money) -> float | None:
-    saved, volume = ((money or {}).get(key) for key in ("saving_per_request", "requests_per_day"))
-    return None if saved is None or volume is None else float(saved) * float(volume) * DAYS_A_YEAR
+def _yearly_saving(money: Money | None) -> float | None:
+    if money is None or money.saving_per_request is None or money.requests_per_day is None:
+        return None
+    return money.saving_per_request * money.requests_per_day * DAYS_A_YEAR
 
 
-def _stated(money: Money, key: str) -> float | None:
-    value = next((entry["value"] for entry in (money or {}).get("assumptions", []) if entry["key"] == key), None)
-    return None if value is None else float(value)
+def _stated(money: Money | None, key: str) -> float | None:
+    lines = () if money is None else money.assumptions
+    values = (line.value for line in lines if line.key == key)
+    return next((float(value) for value in values if isinstance(value, int | float)), None)
 
 
-def assess_examples(data: Results | None) -> dict[str, Any]:
+def assess_examples(data: Curation | None) -> Risk:
     """The risk `examples`: few pairs, distinct outputs or groups teach little and prove little."""
-    if not data or "outcomes" not in data:
+    if data is None:
         return risk_entry(
             "examples",
             evidence="the examples were not curated in this run",
             to_check="run `tuneworth curate`, which counts them",
         )
-    kept, distinct, groups = data["outcomes"].get("kept", 0), data.get("distinct_outputs"), data.get("groups")
-    read = data.get("rows_read") or kept
+    kept, distinct, groups = data.outcomes.kept, data.distinct_outputs, data.groups
+    read = data.rows_read or kept
     evidence = f"{kept:,} pairs kept of {read:,} read"
     evidence += f", {distinct:,} distinct outputs among those read" if distinct is not None else ""
     evidence += f", {groups:,} groups" if groups else ""
@@ -202,7 +200,7 @@ def assess_examples(data: Results | None) -> dict[str, Any]:
     few = {
         "pairs": kept < FEW_EXAMPLES,
         "distinct outputs": share is not None and share < FEW_DISTINCT,
-        "groups": bool(groups) and groups < FEW_GROUPS,
+        "groups": groups is not None and 0 < groups < FEW_GROUPS,
     }
     named = [what for what, is_few in few.items() if is_few]
     evidence += f": few {' and few '.join(named)}" if named else ""
@@ -216,7 +214,7 @@ TO_CHECK = "set probes = true in [evaluate] with a model on this machine"
 
 
 def assess_risks(
-    results: Mapping[str, Any],
+    results: Results,
     *,
     candidate_outputs: Sequence[str | None] | None = None,
     references: Sequence[str | None] | None = None,
@@ -226,12 +224,12 @@ def assess_risks(
     train_groups: Sequence[Any] | np.ndarray | None = None,
     acceptable: np.ndarray | None = None,
     acceptable_on_train: np.ndarray | Outcomes | None = None,
-    forgetting: Mapping[str, Any] | None = None,
+    forgetting: Risk | None = None,
     roi: RoiSettings | None = None,
     today: date | None = None,
     seed: int = 0,
-) -> list[dict[str, Any]]:
-    """One entry per risk (`risk_entry`); status is ok, warn, over or not checked.
+) -> list[Risk]:
+    """Every risk; its status is ok, warn, over or not checked.
 
     Reads `training`, `data`, `money`, `variants`, `provenance` and `comparison` of the results, if they exist.
     `candidate_outputs`, `references`, `inputs`, `acceptable` (of the candidate's outputs) and `groups` belong to the
@@ -239,25 +237,25 @@ def assess_risks(
     `acceptable_on_train` includes its groups as Outcomes; `forgetting` comes from `assess_forgetting`.
     Only `over` blocks a verdict, and only a measured risk can be over its limit.
     """
-    candidate = (results.get("comparison") or {}).get("candidate") or "tuned"
-    base_model = ((results.get("variants") or {}).get(candidate) or {}).get("model")
+    candidate = "tuned" if results.comparison is None else results.comparison.candidate
+    base_model = results.variants[candidate].model if candidate in results.variants else None
     comparable = None if references is None else np.array([reference is not None for reference in references])
     return [
         assess_overfitting(
-            results.get("training"), on_train=_outcomes(acceptable_on_train), on_test=_outcomes(acceptable, groups),
+            results.training, on_train=_outcomes(acceptable_on_train), on_test=_outcomes(acceptable, groups),
             comparable=comparable,
         ),
         assess_memorisation(
             train_outputs, references, candidate_outputs, inputs=inputs, groups=groups, train_groups=train_groups,
             seed=seed,
         ),
-        dict(forgetting) if forgetting is not None else risk_entry(
+        forgetting if forgetting is not None else risk_entry(
             "forgetting", evidence="general abilities before and after tuning were not compared", to_check=TO_CHECK
         ),
         assess_drift(results, roi, base_model=base_model, today=today or datetime.now(UTC).date()),
         assess_flexibility(results, roi),
         assess_upkeep(results, roi),
-        assess_examples(results.get("data")),
+        assess_examples(results.data),
     ]  # fmt: skip
 
 

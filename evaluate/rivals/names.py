@@ -1,13 +1,12 @@
 """The names that Tuneworth gives to rivals that prompt a model, and what each is made from."""
 
 from collections.abc import Collection
-from typing import Final, Literal
+from typing import Final
 
-__all__ = ["NEAREST", "Way", "constrained_name", "made_from", "retry_name", "short_guide_name"]
+from ..results import Way
 
-Way = Literal[
-    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
-]  # fmt: skip
+__all__ = ["NEAREST", "constrained_name", "made_from", "retry_name", "short_guide_name"]
+
 NEAREST: Final = "nearest"
 _ADDED: dict[str, Way] = {"retry": "retry", "constrained": "constrained", "short guide": "short guide"}
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,8 @@ from ..money.inputs.options import COST, EFFECTIVE, Way
 from ..money.inputs.origins import with_origins
 from ..money.inputs.settings import RoiSettings, Triangular
 from ..outputs.table import Raw
-from ..scores.quality import share_of
+from ..results import Difference, Interval, Money, Rival
+from ..scores.quality import difference_of, share_of
 from ..scores.score import Scores, item_means
 from ..statistics.paired import compare
 from ..statistics.planning import cases_needed
@@ -23,8 +23,6 @@ from ..statistics.planning import cases_needed
 __all__ = ["costs_of_requests", "rival_rows", "strongest_rival", "untrained_names"]
 
 Groups = np.ndarray | None
-MONEY = ("payback_days", "npv", "npv_p50")
-CHANCES = ("probability_of_payback_in_target", "probability_npv_positive")
 
 
 def untrained_names(raws: Sequence[Raw], *, candidate: str, baseline: str | None) -> list[str]:
@@ -108,103 +106,94 @@ def rival_rows(
     candidate: str,
     strongest: str | None,
     today: str | None = None,
-    money: Mapping[str, Any] | None,
+    money: Money | None,
     margin: float,
     left_out: Sequence[tuple[str, str]] = (),
     seed: int,
-) -> list[dict[str, Any]]:
-    """`rivals` of results.json, the cheapest first, then those that were not measured with the reason.
+) -> list[Rival]:
+    """The rivals, the cheapest first, then those that were not measured with the reason.
 
     `today` is the one in use today, which each is also compared with.
     """
     kept = None if groups is None else groups[rows]
-    measured = [
-        _row(
-            raws[name],
-            scores,
-            rows,
-            kept,
-            candidate=candidate,
+    shares = {name: _values(scores[name].items, "acceptable", rows) for name in {*names, candidate}}
+    facts = {name: _values(scores[name].items, "faithful", rows) for name in shares}
+
+    def row(name: str) -> Rival:
+        found = compare(shares[name], shares[candidate], kept, seed=seed)
+        return Rival(
+            name=name,
+            way=raws[name].variant.way,
+            of=list(raws[name].variant.of),
+            measured=True,
             strongest=name == strongest,
-            today=today,
-            money=money,
-            margin=margin,
-            seed=seed,
+            today=name == today,
+            over_today=_over(shares[today], shares[name], kept, seed=seed) if today not in (None, name) else None,
+            acceptable=share_of(shares[name], kept, seed=seed),
+            difference=difference_of(found),
+            low_one_sided=found.low_one_sided,
+            p_value=found.p_value,
+            n=found.n,
+            n_effective=found.n_effective,
+            groups=found.groups,
+            facts=_difference(facts[name], facts[candidate], kept, seed=seed),
+            needed=cases_needed(shares[name], shares[candidate], kept, margin=margin),
+            **_money_of(name, money, main=name == strongest),
+            calls=_calls(raws[name], rows, scores[name].samples),
+            seconds=_mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
+            why=None,
         )
-        for name in names
-    ]
-    measured.sort(key=lambda row: (row["cost_per_request"] is None, row["cost_per_request"] or 0.0, row["calls"]))
+
+    measured = sorted(
+        map(row, names), key=lambda row: (row.cost_per_request is None, row.cost_per_request or 0.0, row.calls)
+    )
     return measured + [_unmeasured(name, why) for name, why in left_out]
-
-
-def _row(
-    raw: Raw, scores: Mapping[str, Scores], rows: np.ndarray, groups: Groups, *, candidate: str, strongest: bool,
-    today: str | None, money: Mapping[str, Any] | None, margin: float, seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    name = raw.variant.name
-    ours, other = (scores[who].items for who in (name, candidate))
-    rival, tuned = (_values(items, "acceptable", rows) for items in (ours, other))
-    facts = _difference(*(_values(items, "faithful", rows) for items in (ours, other)), groups=groups, seed=seed)
-    keys = compare(rival, tuned, groups, seed=seed).to_json()
-    over = None
-    if today not in (None, name):
-        over = _difference(_values(scores[today].items, "acceptable", rows), rival, groups=groups, seed=seed)
-    return {
-        "name": name,
-        "way": raw.variant.way,
-        "of": list(raw.variant.of),
-        "measured": True,
-        "strongest": strongest,
-        "today": name == today,
-        "over_today": over,
-        "acceptable": share_of(rival, groups, seed=seed),
-        "difference": keys["difference"],
-        **{key: keys[key] for key in ("low_one_sided", "p_value", "n", "n_effective", "groups")},
-        "facts": facts,
-        "needed": cases_needed(rival, tuned, groups, margin=margin),
-        **_money_of(name, money, main=strongest),
-        "calls": _calls(raw, rows, scores[name].samples),
-        "seconds": _mean(item_means(scores[name].table["seconds"], scores[name].samples)[rows]),
-        "why": None,
-    }
 
 
 def _values(items: pl.DataFrame, share: str, rows: np.ndarray) -> np.ndarray:
     return items[share].cast(pl.Float64).fill_null(float("nan")).to_numpy()[rows]
 
 
-def _difference(first: np.ndarray, second: np.ndarray, groups: Groups, *, seed: int) -> dict[str, Any] | None:
+def _difference(first: np.ndarray, second: np.ndarray, groups: Groups, *, seed: int) -> Difference | None:
     """How much higher the second is, over the items with both values; None if there are none (no rule is about facts)."""
     known = ~np.isnan(first) & ~np.isnan(second)
     if not known.any():
         return None
     kept = None if groups is None else groups[known]
-    return compare(first[known], second[known], kept, seed=seed).to_json()["difference"]
+    return difference_of(compare(first[known], second[known], kept, seed=seed))
 
 
-def _unmeasured(name: str, why: str) -> dict[str, Any]:
-    keys = (
-        "way", "over_today", "acceptable", "difference", "low_one_sided", "p_value", "n", "n_effective", "groups", "facts",
-        "needed", "cost_per_request", "cost_per_usable_output", *MONEY, "probability", "calls", "seconds",
+def _over(today: np.ndarray, other: np.ndarray, groups: Groups, *, seed: int) -> Interval | None:
+    found = _difference(today, other, groups, seed=seed)
+    if found is None or found.value is None or found.low is None or found.high is None:
+        return None
+    return Interval(value=found.value, low=found.low, high=found.high)
+
+
+def _unmeasured(name: str, why: str) -> Rival:
+    return Rival(
+        name=name, way=None, of=[], measured=False, strongest=False, today=False, over_today=None, acceptable=None,
+        difference=None, low_one_sided=None, p_value=None, n=None, n_effective=None, groups=None, facts=None, needed=None,
+        **_money_of(name, None, main=False), calls=None, seconds=None, why=why,
     )  # fmt: skip
-    row: dict[str, Any] = {"name": name, "of": [], "measured": False, "strongest": False, "today": False, "why": why}
-    return row | dict.fromkeys(keys)
 
 
-def _money_of(name: str, money: Mapping[str, Any] | None, *, main: bool) -> dict[str, Any]:
+def _money_of(name: str, money: Money | None, *, main: bool) -> dict[str, float | None]:
     """What training gains against this rival: that of the account itself, or of the alternative with this name."""
-    figures: dict[str, Any] = dict.fromkeys(("cost_per_request", "cost_per_usable_output", *MONEY, "probability"))
-    if money is None:
-        return figures
-    costs = money["variants"].get(name) or {}
-    figures["cost_per_request"] = costs.get("effective_cost_per_request")
-    figures["cost_per_usable_output"] = costs.get("cost_per_acceptable_output")
-    entries = (e["tuning"] for e in money.get("alternatives") or [] if e["key"] == "variant" and e["name"] == name)
+    costs = None if money is None else money.variants.get(name)
+    ways = () if money is None else money.alternatives
+    entries = (way.tuning for way in ways if way.key == "variant" and way.name == name)
     against = money if main else next(entries, None)
-    if against is None:
-        return figures
-    batch = money.get("requests_total") is not None
-    return figures | {key: against.get(key) for key in MONEY} | {"probability": against.get(CHANCES[batch])}
+    batch = money is not None and money.requests_total is not None
+    return {
+        "cost_per_request": None if costs is None else costs.effective_cost_per_request,
+        "cost_per_usable_output": None if costs is None else costs.cost_per_acceptable_output,
+        "payback_days": None if against is None else against.payback_days,
+        "npv": None if against is None else against.npv,
+        "npv_p50": None if against is None else against.npv_p50,
+        "probability": None if against is None
+        else against.probability_npv_positive if batch else against.probability_of_payback_in_target,
+    }  # fmt: skip
 
 
 def _calls(raw: Raw, rows: np.ndarray, samples: int) -> float:

@@ -5,12 +5,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from ...style import refused
 from ..outputs.table import CUT, WITHHELD, Raw, finish_word
+from ..results import Cause, CauseKind
 from .score import Scores
 
 __all__ = ["Given", "causes_of", "find_causes"]
@@ -24,7 +24,6 @@ HALF = 0.5
 HEADROOM = 1.5  # of the longest reference, as the automatic limit takes it of the longest training output
 LOOP = re.compile(r"(.{2,80}?)\1{3,}.{0,80}\Z", re.DOTALL)
 LONGEST_LOOP, SHORTEST_LOOP = 800, 40
-Cause = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.D
 
 
 def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, list[Cause]]:
-    """`quality[NAME].causes` of each variant: `{cause, count, of, ids, variant, limit, enough}`, only what occurred.
+    """What the outputs of each variant are instead of its answers; only what occurred.
 
     - failed: no answer arrived (an error). missing: the file has none. empty, refused: as the output says.
     - cut: ended by the token limit before it was as long as the longest reference. `limit` is the limit in tokens, where
@@ -83,14 +82,11 @@ def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, li
 
 
 def _cause(
-    cause: str, count: int, of: int, ids: Sequence[str], *, variant: str | None = None, limit: int | None = None,
+    cause: CauseKind, count: int, of: int, ids: Sequence[str], *, variant: str | None = None, limit: int | None = None,
     enough: int | None = None,
 ) -> Cause:  # fmt: skip
     named = list(dict.fromkeys(ids))[:MOST_IDS]
-    return {
-        "cause": cause, "count": count, "of": of, "ids": named, "variant": variant, "limit": limit,
-        "enough": enough,
-    }  # fmt: skip
+    return Cause(cause=cause, count=count, of=of, ids=named, variant=variant, limit=limit, enough=enough)
 
 
 # --- how outputs ended --------------------------------------------------------------------------------------------

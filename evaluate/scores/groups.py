@@ -3,27 +3,18 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
+from ..results import Requests
 from ..statistics.intervals import Repeating
 
-__all__ = ["Requests", "grouped_requests", "groups_by_id", "groups_of", "joined"]
+__all__ = ["grouped_requests", "groups_by_id", "groups_of", "joined"]
 
 LARGEST = 0.2  # as in the split: equal requests join no more than a fifth of the rows
-
-
-class Requests(NamedTuple):
-    """How many of `n` pairs have `distinct` requests, the pairs of the most frequent one, and how many pairs repeat a request
-    that is in too many of them to count once."""
-
-    n: int
-    distinct: int
-    largest: int
-    untied: int
 
 
 def groups_of(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> np.ndarray | None:
@@ -41,7 +32,7 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
     given, requests = _given(pairs), _requests(pairs, identifiers)
     counts = Counter(requests)
     if len(counts) == len(pairs):
-        return _array(given), Requests(len(pairs), len(pairs), 1, 0)
+        return _array(given), Requests(n=len(pairs), distinct=len(pairs), largest=1, untied=0)
     roots = joined(len(pairs), [given, requests])
     sizes = np.bincount(roots)[roots]
     # A set is named by the first stated group in it, if there is one, else by its first pair.
@@ -56,7 +47,7 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
     for row, (request, label) in enumerate(zip(requests, labels, strict=True)):
         found[request].add(row if label is None else label)
     untied = sum(counts[request] for request, groups in found.items() if len(groups) > 1)
-    return _array(labels), Requests(len(pairs), len(counts), max(counts.values()), untied)
+    return _array(labels), Requests(n=len(pairs), distinct=len(counts), largest=max(counts.values()), untied=untied)
 
 
 def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -10,8 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from ...core import DataError, read_regular
+from ..results import (
+    Agreement,
+    ApartOutput,
+    Choices,
+    ChoicesByCheck,
+    Judge,
+    JudgesAgreement,
+    JudgesTogether,
+    RulesAndPeople,
+    Share,
+)
+from ..results import Judgements as JudgementResults
 from ..statistics.agreement import people_agreement
 from ..statistics.intervals import grouped, share_interval
 from ..statistics.paired import sign_flip
@@ -171,8 +184,8 @@ def _short(fingerprint: Any) -> str:
     return fingerprint[:12] if isinstance(fingerprint, str) and fingerprint else "none"
 
 
-def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
-    """The key `judgements` of results.json; None without any choice.
+def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> JudgementResults | None:
+    """What people's judgements say together; None without any choice.
 
     `preferred` is the candidate's share of the choices that preferred one side, over the rows with such a choice; a row
     with several judges counts with their mean. `p_value` is from the exact sign test against one half, or with groups
@@ -182,22 +195,25 @@ def judgement_results(judged: Sequence[Judgements], run: JudgedRun) -> dict[str,
     judged = [session for session in judged if session.choices]
     if not judged:
         return None
-    return {
-        "baseline": run.baseline,
-        "candidate": run.candidate,
-        "outputs": run.outputs,
-        "judges": [{"judge": session.judge, "seed": session.seed, **_preference([session], run)} for session in judged],
-        "together": _preference(judged, run),
-        "agreement": _agreement(judged, run),
-        "checks": {
-            side: _checks(judged, run, side=side, alone=alone)
-            for side, alone in (("candidate", (False, True)), ("baseline", (True, False)))
-        },
-        "rules": _against_rules(judged, run),
-    }
+    return JudgementResults(
+        baseline=run.baseline,
+        candidate=run.candidate,
+        outputs=run.outputs,
+        judges=[
+            Judge(judge=session.judge, seed=session.seed, **structs.asdict(_preference([session], run)))
+            for session in judged
+        ],
+        together=_preference(judged, run),
+        agreement=_agreement(judged, run),
+        checks=ChoicesByCheck(
+            candidate=_checks(judged, run, side="candidate", alone=(False, True)),
+            baseline=_checks(judged, run, side="baseline", alone=(True, False)),
+        ),
+        rules=_against_rules(judged, run),
+    )
 
 
-def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
+def _preference(judged: Sequence[Judgements], run: JudgedRun) -> JudgesTogether:
     counts = Counter(choice for session in judged for choice in session.choices.values())
     preferring: dict[str, list[float]] = {}
     for session in judged:
@@ -207,44 +223,43 @@ def _preference(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
     means = np.array([float(np.mean(values)) for values in preferring.values()])
     groups = _groups(preferring, run)
     share = share_interval(means, groups)
-    chance = sign_flip(grouped(groups, len(means)).sums(2 * means - 1)) if len(means) else None
-    return {
-        "rows": len({id_ for session in judged for id_ in session.choices}),
-        "candidate": counts["candidate"],
-        "baseline": counts["baseline"],
-        "equal": counts["equal"],
-        "preferred": {"share": share.share, "low": share.low, "high": share.high},
-        "n": share.n,
-        "n_effective": share.n_effective,
-        "groups": share.groups,
-        "method": share.method,
-        "p_value": None if chance is None else chance.exact,
-    }
+    return JudgesTogether(
+        rows=len({id_ for session in judged for id_ in session.choices}),
+        candidate=counts["candidate"],
+        baseline=counts["baseline"],
+        equal=counts["equal"],
+        preferred=Share(share=share.share, low=share.low, high=share.high),
+        n=share.n,
+        n_effective=share.n_effective,
+        groups=share.groups,
+        method=share.method,
+        p_value=sign_flip(grouped(groups, len(means)).sums(2 * means - 1)).exact if len(means) else None,
+    )
 
 
-def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any] | None:
+def _agreement(judged: Sequence[Judgements], run: JudgedRun) -> JudgesAgreement | None:
     """Rows with at least two judges: their number, and the share of equal choices among pairs of judges."""
     same: dict[str, list[float]] = {}
     for first, second in combinations(judged, 2):
         for id_ in first.choices.keys() & second.choices.keys():
             same.setdefault(id_, []).append(float(first.choices[id_] == second.choices[id_]))
-    if not same:
-        return None
     ids = sorted(same)  # a set of ids has no order
-    share = share_interval(np.array([float(np.mean(same[id_])) for id_ in ids]), _groups(ids, run))
-    return {"rows": len(ids), "share": share.share, "low": share.low, "high": share.high}
+    found = share_interval(np.array([float(np.mean(same[id_])) for id_ in ids]), _groups(ids, run)) if ids else None
+    if found is None or found.share is None or found.low is None or found.high is None:
+        return None
+    return JudgesAgreement(rows=len(ids), share=found.share, low=found.low, high=found.high)
 
 
-def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> dict[str, int]:
+def _checks(judged: Sequence[Judgements], run: JudgedRun, *, side: str, alone: tuple[bool, bool]) -> Choices:
     """Choices on rows where only this side is acceptable: all, and those for it, for the other side, for neither."""
     counts = Counter(
         choice for session in judged for id_, choice in session.choices.items() if run.acceptable.get(id_) == alone
     )
     other = "baseline" if side == "candidate" else "candidate"
-    return {"choices": counts.total(), "same": counts[side], "other": counts[other], "equal": counts["equal"]}
+    return Choices(choices=counts.total(), same=counts[side], other=counts[other], equal=counts["equal"])
 
 
-def _against_rules(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, Any]:
+def _against_rules(judged: Sequence[Judgements], run: JudgedRun) -> RulesAndPeople:
     """The rules against people: `acceptable` on outputs that were judged by themselves, `preferences` between two.
 
     A preference says something about the rules only where they accept one side alone.
@@ -253,24 +268,22 @@ def _against_rules(judged: Sequence[Judgements], run: JudgedRun) -> dict[str, An
     for session in judged:
         single.update((id_, side, good) for (id_, side), good in session.acceptable.items())
         sided.update((id_, "", side == "candidate") for id_, side in session.choices.items() if side != "equal")
-    return {"acceptable": _against_votes(single, run), "preferences": _against_votes(sided, run, mirrored=True)}
+    return RulesAndPeople(acceptable=_against_votes(single, run), preferences=_against_votes(sided, run, mirrored=True))
 
 
 def _against_votes(
     votes: Mapping[tuple[str, str, bool], int], run: JudgedRun, *, mirrored: bool = False
-) -> dict[str, Any] | None:
+) -> Agreement | None:
     """The agreement on each (id, side) with a vote and a decision of the rules, and where most people say otherwise."""
     decided = {(id_, side): _rule(run.acceptable.get(id_), side) for id_, side, _ in sorted(votes)}
     rules = {item: rule for item, rule in decided.items() if rule is not None}
     yes, no = (np.array([votes.get((*item, good), 0) for item in rules], dtype=np.int64) for good in (True, False))
     groups = [("pair", id_) if (group := run.groups.get(id_)) is None else ("group", group) for id_, _ in rules]
     decisions = np.array(list(rules.values()), dtype=bool)
-    found = people_agreement(decisions, yes, yes + no, groups, mirrored=mirrored)
-    if found is None:
-        return None
     apart = [item for item, rule, more in zip(rules, decisions, yes - no, strict=True) if more and (more > 0) != rule]
     names = {"candidate": run.candidate, "baseline": run.baseline}
-    return {**found, "apart": [{"id": id_, "variant": names.get(side)} for id_, side in apart[:MOST_APART]]}
+    named = [ApartOutput(id=id_, variant=names.get(side)) for id_, side in apart[:MOST_APART]]
+    return people_agreement(decisions, yes, yes + no, groups, apart=named, mirrored=mirrored)
 
 
 def _rule(acceptable: tuple[bool, bool] | None, side: str) -> bool | None:

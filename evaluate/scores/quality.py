@@ -1,31 +1,39 @@
 """The shares of each variant with their intervals, and the paired comparison of two of them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from ...style import Check, StyleSchema
 from ..outputs.table import Raw
+from ..results import (
+    AloneShare,
+    Cause,
+    CheckDifference,
+    CheckScore,
+    Comparison,
+    Difference,
+    OutputLengths,
+    Quality,
+    RawShare,
+    Share,
+    Speed,
+    Tokens,
+    TwoSample,
+)
 from ..statistics.intervals import share_interval
-from ..statistics.paired import Comparison, compare, holm
+from ..statistics.paired import Comparison as Paired
+from ..statistics.paired import compare, holm
 from .causes import causes_of
-from .score import SHARES, Scores, by_item, failed_whole, item_means, repeats_of
-from .similarity import item_similarity, lengths_of, similarity_difference, similarity_of
-from .two_sample import two_sample
+from .references import item_similarity, lengths_of, similarity_difference, similarity_of, two_sample
+from .score import SHARES, Scores, by_item, failed_whole, item_means, pass_all, unstable_share
 
 __all__ = [
-    "SHARES",
-    "compare_variants",
-    "quality_of",
-    "quality_of_all",
-    "scored_rows",
-    "share_of",
-    "similarities_of",
-    "speed_of",
-    "tokens_of",
-]
+    "compare_variants", "difference_of", "quality_of", "quality_of_all", "scored_rows", "share_of", "similarities_of",
+    "speed_of", "tokens_of",
+]  # fmt: skip
 
 Similarity = Mapping[str, np.ndarray]  # each score's item means
 
@@ -41,6 +49,20 @@ def similarities_of(scores: Mapping[str, Scores], references: pl.Series) -> dict
     return {name: item_similarity(one.table, references, one.samples) for name, one in scores.items()}
 
 
+def quality_of_all(
+    raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame, rows: np.ndarray,
+    groups: np.ndarray | None, style: StyleSchema, *, references: pl.Series, similarity: Mapping[str, Similarity], seed: int,
+) -> dict[str, Quality]:  # fmt: skip
+    """Each variant's scores, and the causes behind them."""
+    causes = causes_of(raws, scores, pairs)
+    return {
+        name: quality_of(
+            one, rows, groups, style, references=references, similarity=similarity[name], causes=causes[name], seed=seed
+        )
+        for name, one in scores.items()
+    }
+
+
 def quality_of(
     scores: Scores,
     rows: np.ndarray,
@@ -49,9 +71,10 @@ def quality_of(
     *,
     references: pl.Series | None = None,
     similarity: Similarity | None = None,
+    causes: Sequence[Cause] = (),
     seed: int,
-) -> dict[str, Any]:
-    """One variant's part of `quality` in results.json.
+) -> Quality:
+    """One variant's scores.
 
     `rows` marks the items that count. `references` has each item's good reference output, null if it has none;
     `similarity` each item's mean similarity to it.
@@ -60,57 +83,46 @@ def quality_of(
     table = scores.table.filter(pl.Series(np.repeat(rows, scores.samples)))
     kept = None if groups is None else groups[rows]
     primary = share_interval(scores.items["acceptable"].to_numpy()[rows], kept, seed=seed)
+    acceptable, consistent, faithful = (
+        share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES
+    )
     outcomes = by_item(table["acceptable"], scores.samples)
     alone = _broken_alone(scores, table, rows, style)
-    return {
-        "n": int(rows.sum()),
-        "unscored": scores.items["acceptable"].null_count(),
-        "no_output": int((table["output"].fill_null("").str.strip_chars() == "").sum()),
-        "groups": primary.groups,
-        "n_effective": primary.n_effective,
-        **{name: share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES},
-        "raw": _raw(table, scores.samples, kept, seed=seed),
-        **repeats_of(outcomes, kept),
-        "checks": {
-            check.id: {
-                **_check(scores, rows, kept, check, seed=seed),
-                "alone": _alone(alone.get(check.id), scores.samples, kept, seed=seed),
-            }
-            for check in style.checks
-        },
-        "similarity": None if similarity is None else similarity_of(similarity, rows, groups),
-        **_against_references(scores, table, rows, kept, references, seed=seed),
-    }
+    length, distinguished = _against_references(scores, table, rows, kept, references, seed=seed)
+    return Quality(
+        n=int(rows.sum()),
+        unscored=scores.items["acceptable"].null_count(),
+        no_output=int((table["output"].fill_null("").str.strip_chars() == "").sum()),
+        causes=causes,
+        groups=primary.groups,
+        n_effective=primary.n_effective,
+        acceptable=acceptable,
+        consistent=consistent,
+        faithful=faithful,
+        samples=scores.samples,
+        pass_all=pass_all(outcomes),
+        unstable=unstable_share(outcomes, kept),
+        raw=_raw(table, scores.samples, kept, seed=seed),
+        checks={check.id: _check(scores, rows, kept, check, alone.get(check.id), seed=seed) for check in style.checks},
+        similarity=None if similarity is None else similarity_of(similarity, rows, groups),
+        length=length,
+        two_sample=distinguished,
+    )
 
 
-def quality_of_all(
-    raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame, rows: np.ndarray,
-    groups: np.ndarray | None, style: StyleSchema, *, references: pl.Series, similarity: Mapping[str, Similarity], seed: int,
-) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """`quality` in results.json: each variant's scores, and the causes behind them."""
-    causes = causes_of(raws, scores, pairs)
-    return {
-        name: {
-            **quality_of(one, rows, groups, style, references=references, similarity=similarity[name], seed=seed),
-            "causes": causes[name],
-        }
-        for name, one in scores.items()
-    }
-
-
-def _raw(table: pl.DataFrame, samples: int, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+def _raw(table: pl.DataFrame, samples: int, groups: np.ndarray | None, *, seed: int) -> RawShare | None:
     """The acceptable share before repair, and how many outputs were changed; None if none was to be repaired."""
     if "raw_acceptable" not in table.columns:
         return None
-    means = by_item(table["raw_acceptable"], samples).mean(axis=1)
-    return {**share_of(means, groups, seed=seed), "changed": table["raw"].count()}
+    found = share_of(by_item(table["raw_acceptable"], samples).mean(axis=1), groups, seed=seed)
+    return RawShare(share=found.share, low=found.low, high=found.high, changed=table["raw"].count())
 
 
-def share_of(values: np.ndarray, groups: np.ndarray | None, *, seed: int) -> dict[str, float | None]:
-    """`share, low, high` of the values that are not NaN."""
+def share_of(values: np.ndarray, groups: np.ndarray | None, *, seed: int) -> Share:
+    """The share of the values that are not NaN."""
     known = ~np.isnan(values)  # an item that fails in form may have facts that could not be checked
     interval = share_interval(values[known], None if groups is None else groups[known], seed=seed)
-    return {"share": interval.share, "low": interval.low, "high": interval.high}
+    return Share(share=interval.share, low=interval.low, high=interval.high)
 
 
 def _failing(status: pl.Series) -> pl.Series:
@@ -118,21 +130,26 @@ def _failing(status: pl.Series) -> pl.Series:
     return status.replace_strict({"fail": True, "pass": False}, default=None, return_dtype=pl.Boolean)
 
 
-def _check(scores: Scores, rows: np.ndarray, groups: np.ndarray | None, check: Check, *, seed: int) -> dict[str, Any]:
-    """How often one check failed among the outputs that it applies to."""
+def _check(
+    scores: Scores, rows: np.ndarray, groups: np.ndarray | None, check: Check, alone: pl.Series | None, *, seed: int
+) -> CheckScore:
+    """How often one check failed among the outputs that it applies to; `alone` marks those that break no other rule."""
     status = scores.status[check.id].filter(pl.Series(np.repeat(rows, scores.samples)))
     failing = _failing(status)
-    items = item_means(failing, scores.samples)
+    share = share_of(item_means(failing, scores.samples), groups, seed=seed)
     counts = dict(status.value_counts().iter_rows())
-    return {
-        "fail": counts.get("fail", 0),
-        **share_of(items, groups, seed=seed),
-        "n": len(failing) - failing.null_count(),
-        "not_applicable": counts.get("not applicable", 0),
-        "unscored": counts.get("unscored", 0),
-        "level": check.level,
-        "about": check.about,
-    }
+    return CheckScore(
+        fail=counts.get("fail", 0),
+        share=share.share,
+        low=share.low,
+        high=share.high,
+        n=len(failing) - failing.null_count(),
+        not_applicable=counts.get("not applicable", 0),
+        unscored=counts.get("unscored", 0),
+        level=check.level,
+        about=check.about,
+        alone=None if alone is None else _alone(alone, scores.samples, groups, seed=seed),
+    )
 
 
 def _broken_alone(scores: Scores, table: pl.DataFrame, rows: np.ndarray, style: StyleSchema) -> dict[str, pl.Series]:
@@ -149,28 +166,27 @@ def _broken_alone(scores: Scores, table: pl.DataFrame, rows: np.ndarray, style: 
     return {rule: one & (status[rule] == "fail") for rule in musts}
 
 
-def _alone(broken: pl.Series | None, samples: int, groups: np.ndarray | None, *, seed: int) -> dict[str, Any] | None:
+def _alone(broken: pl.Series, samples: int, groups: np.ndarray | None, *, seed: int) -> AloneShare:
     """How many outputs break this rule and no other, and the share that would become acceptable if they met it."""
-    if broken is None:
-        return None
-    return {"outputs": int(broken.sum()), **share_of(by_item(broken, samples).mean(axis=1), groups, seed=seed)}
+    share = share_of(by_item(broken, samples).mean(axis=1), groups, seed=seed)
+    return AloneShare(outputs=int(broken.sum()), share=share.share, low=share.low, high=share.high)
 
 
 def _against_references(
     scores: Scores, table: pl.DataFrame, rows: np.ndarray, groups: np.ndarray | None, references: pl.Series | None, *,
     seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    """`length` and `two_sample`: the outputs compared with human references for the same inputs; null without references.
+) -> tuple[OutputLengths, TwoSample | None]:  # fmt: skip
+    """The lengths of the outputs and of human references for the same inputs, and whether the two can be told apart.
 
     The two-sample test takes the first sample of each item.
     """
-    length: dict[str, Any] = {**lengths_of(table["output"].drop_nulls()), "references": None}
+    ours = lengths_of(table["output"].drop_nulls())
     if references is None or references.is_null().all():
-        return {"length": length, "two_sample": None}
+        return OutputLengths(words=ours.words, characters=ours.characters, references=None), None
     written = references.filter(pl.Series(rows))
-    first = table["output"].gather_every(scores.samples)
-    length["references"] = lengths_of(written.drop_nulls())
-    return {"length": length, "two_sample": two_sample(first, written, groups, seed=seed)}
+    theirs = lengths_of(written.drop_nulls())
+    tested = two_sample(table["output"].gather_every(scores.samples), written, groups, seed=seed)
+    return OutputLengths(words=ours.words, characters=ours.characters, references=theirs), tested
 
 
 def compare_variants(
@@ -183,8 +199,8 @@ def compare_variants(
     candidate: str,
     similarity: Mapping[str, Similarity] | None = None,
     seed: int,
-) -> dict[str, Any]:
-    """`comparison` in results.json: the paired difference in acceptable outputs, and each check's p.
+) -> Comparison:
+    """The paired difference in acceptable outputs, and each check's p.
 
     Each check is compared on the items to which it applies in both variants. Holm's correction is over the `must`
     checks, which decide what is acceptable; `should` checks are information, with unadjusted p values.
@@ -193,36 +209,48 @@ def compare_variants(
     pair = (scores[baseline], scores[candidate])
     outcome = [part.items["acceptable"].to_numpy()[rows] for part in pair]
     checks = {c.id: comparison for c in style.checks if (comparison := _compared(pair, rows, kept, c.id, seed=seed))}
-    level = {check.id: check.level for check in style.checks}
+    level: dict[str, Literal["must", "should"]] = {check.id: check.level for check in style.checks}
     family = [check for check in checks if level[check] == "must"]
     adjusted = dict(zip(family, holm([1.0 if (p := checks[c].p_value) is None else p for c in family]), strict=True))
-    return {
-        "baseline": baseline,
-        "candidate": candidate,
-        **compare(outcome[0], outcome[1], kept, seed=seed).to_json(),
-        "checks": {
-            check: {**_difference(comparison), "p_holm": adjusted.get(check), "level": level[check]}
-            for check, comparison in checks.items()
+    found = compare(outcome[0], outcome[1], kept, seed=seed)
+    return Comparison(
+        baseline=baseline,
+        candidate=candidate,
+        difference=difference_of(found),
+        low_one_sided=found.low_one_sided,
+        p_value=found.p_value,
+        mid_p=found.mid_p,
+        method=found.method,
+        both=found.both,
+        only_candidate=found.only_candidate,
+        only_baseline=found.only_baseline,
+        neither=found.neither,
+        discordant_share=found.discordant_share,
+        detectable_difference=found.detectable_difference,
+        n=found.n,
+        n_effective=found.n_effective,
+        groups=found.groups,
+        checks={
+            check: CheckDifference(
+                value=one.difference, low=one.low, high=one.high, n=one.n, p_value=one.p_value,
+                p_holm=adjusted.get(check), level=level[check],
+            )
+            for check, one in checks.items()
         },
-        "similarity": None
+        similarity=None
         if similarity is None
         else similarity_difference(similarity[baseline], similarity[candidate], rows, groups),
-    }
+    )  # fmt: skip
 
 
-def _difference(comparison: Comparison) -> dict[str, Any]:
-    return {
-        "value": comparison.difference,
-        "low": comparison.low,
-        "high": comparison.high,
-        "n": comparison.n,
-        "p_value": comparison.p_value,
-    }
+def difference_of(found: Paired) -> Difference:
+    """The difference of a comparison with its interval."""
+    return Difference(value=found.difference, low=found.low, high=found.high)
 
 
 def _compared(
     pair: tuple[Scores, Scores], rows: np.ndarray, groups: np.ndarray | None, check: str, *, seed: int
-) -> Comparison | None:
+) -> Paired | None:
     """How often both variants passed the check, on the items to which it applies in both; None if there are none."""
     passed = [1 - item_means(_failing(scores.status[check]), scores.samples)[rows] for scores in pair]
     applies = ~np.isnan(passed[0]) & ~np.isnan(passed[1])
@@ -231,22 +259,22 @@ def _compared(
     return compare(passed[0][applies], passed[1][applies], None if groups is None else groups[applies], seed=seed)
 
 
-def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: float | None) -> dict[str, float | None]:
-    """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; null if unknown.
+def tokens_of(table: pl.DataFrame, rows: np.ndarray, fixed: float | None) -> Tokens:
+    """Mean tokens per request: the fixed part of the prompt, the rest of it, the answer; None if unknown.
 
     `rows` marks the outputs that count. `output` includes reasoning tokens, which are also listed separately.
     """
     names = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")
     prompt, cached, output, reasoning = table.filter(pl.Series(rows)).select(names).mean().row(0)
     content = prompt - fixed if prompt is not None and fixed is not None else prompt
-    return {"fixed": fixed, "input": content, "output": output, "cached": cached, "reasoning": reasoning}
+    return Tokens(fixed=fixed, input=content, output=output, cached=cached, reasoning=reasoning)
 
 
-def speed_of(table: pl.DataFrame, rows: np.ndarray) -> dict[str, float | None]:
-    """Median and 95th percentile of the seconds per output, and outputs per second; null if not measured."""
+def speed_of(table: pl.DataFrame, rows: np.ndarray) -> Speed:
+    """Median and 95th percentile of the seconds per output, and outputs per second; None if not measured."""
     seconds = table.filter(pl.Series(rows))["seconds"].drop_nulls()
     if not len(seconds):
-        return {"p50": None, "p95": None, "per_second": None}
+        return Speed(p50=None, p95=None, per_second=None)
     total = float(seconds.sum())
     p50, p95 = seconds.quantile(0.5, "linear"), seconds.quantile(0.95, "linear")
-    return {"p50": p50, "p95": p95, "per_second": len(seconds) / total if total > 0 else None}
+    return Speed(p50=p50, p95=p95, per_second=len(seconds) / total if total > 0 else None)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +11,7 @@ import polars as pl
 from ...core import Fix
 from ...style import Columns, StyleResults, StyleSchema, check_columns, pair_columns, refused, repair_columns
 from ..outputs.table import CUT, WITHHELD, finish_word
+from ..results import Share
 from ..statistics.intervals import share_interval
 
 __all__ = [
@@ -21,9 +21,9 @@ __all__ = [
     "failed_whole",
     "item_means",
     "pass_all",
-    "repeats_of",
     "samples_of",
     "score_outputs",
+    "unstable_share",
 ]
 
 
@@ -54,16 +54,17 @@ def item_means(values: pl.Series, samples: int) -> np.ndarray:
     return np.divide(sums, counts, out=np.full(len(table), np.nan), where=counts > 0)
 
 
-def pass_all(successes: np.ndarray, samples: int) -> dict[str, float]:
-    """pass^k for k = 1 to `samples`: the probability that k outputs of one request are all acceptable.
+def pass_all(outcomes: np.ndarray) -> dict[str, float]:
+    """pass^k of outcomes `(items, samples)` of 0 and 1: the probability that k outputs of one request are all acceptable.
 
     Each item gives C(c, k) / C(n, k), the share of all choices of k of its n outputs in which every one is among the
     c acceptable ones, which is unbiased; the result is the mean over items (Yao et al. 2024, arXiv 2406.12045). Empty
     without items. Keys are texts, as in JSON.
 
-    >>> pass_all(np.array([2, 1]), 2)
+    >>> pass_all(np.array([[1, 1], [1, 0]]))
     {'1': 0.75, '2': 0.5}
     """
+    successes, samples = outcomes.sum(axis=1).astype(int), outcomes.shape[1]
     if not len(successes):
         return {}
     by_k = {}
@@ -73,20 +74,13 @@ def pass_all(successes: np.ndarray, samples: int) -> dict[str, float]:
     return by_k
 
 
-def repeats_of(outcomes: np.ndarray, groups: np.ndarray | None) -> dict[str, Any]:
-    """`samples`, `pass_all` and `unstable` of a table of outcomes `(items, samples)` of 0 and 1.
-
-    An item is unstable if only some of its outputs are acceptable; with one output each this is unknown.
-    """
-    samples = outcomes.shape[1]
-    successes = outcomes.sum(axis=1).astype(int)
-    interval = share_interval((successes > 0) & (successes < samples), groups)
-    unstable = (interval.share, interval.low, interval.high) if samples > 1 else (None, None, None)
-    return {
-        "samples": samples,
-        "pass_all": pass_all(successes, samples),
-        "unstable": dict(zip(("share", "low", "high"), unstable, strict=True)),
-    }
+def unstable_share(outcomes: np.ndarray, groups: np.ndarray | None) -> Share:
+    """The share of items only some of whose outputs are acceptable; with one output each this is unknown."""
+    successes, samples = outcomes.sum(axis=1).astype(int), outcomes.shape[1]
+    if samples == 1:
+        return Share(share=None, low=None, high=None)
+    found = share_interval((successes > 0) & (successes < samples), groups)
+    return Share(share=found.share, low=found.low, high=found.high)
 
 
 SHARES = ("acceptable", "consistent", "faithful")

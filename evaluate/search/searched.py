@@ -2,39 +2,24 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from ...core import read_stored, read_stored_lines, read_written, write_whole
+from ...core import as_json, from_json, read_stored, read_stored_lines, read_written, write_whole
+from ..results import SearchCost
 from ..rivals.nearest import NearestExamples
 from ..statistics.intervals import share_interval
 from ..variants import Variant
 
-__all__ = ["SEARCHED", "SearchCost", "SearchResult", "Tried", "read_searched", "searched_variant", "write_searched"]
+__all__ = ["SEARCHED", "SearchResult", "Tried", "read_searched", "searched_variant", "write_searched"]
 
 SEARCHED = "searched"
 ORIGIN = "found by a prompt search"
 FOLDER, RESULT, GUIDE, EXAMPLES = "search", "searched.json", "guide.md", "examples.jsonl"
-
-
-@dataclass(frozen=True)
-class SearchCost:
-    """What a search took: outputs and reflections, their tokens, money (None without a price) and seconds."""
-
-    calls: int
-    tokens: int | None
-    cost: Decimal | None
-    currency: str
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, money as a number."""
-        return {**asdict(self), "cost": None if self.cost is None else float(self.cost)}
 
 
 @dataclass(frozen=True)
@@ -80,7 +65,7 @@ class SearchResult:
             "best": self.tried[self.best].name,
             "nearest": None if (near := self.tried[self.best].variant.nearest) is None else near.count,
             "tried": [one.to_json(self.groups) for one in self.tried],
-            "search": self.cost.to_json(),
+            "search": as_json(self.cost),
             "seed": self.seed,
             "used": list(self.used),
         }
@@ -121,6 +106,6 @@ def searched_variant(run: Path, variants: Sequence[Variant], train: pl.DataFrame
     examples = tuple((pair["input"], pair["output"]) for pair in lines)
     return replace(
         base, name=SEARCHED, way="searched", of=(base.name,), examples=examples, guide_origin=ORIGIN,
-        guide=read_written(folder / GUIDE, what="guide of the search") or None, search=found["search"],
+        guide=read_written(folder / GUIDE, what="guide of the search") or None, search=from_json(found["search"], SearchCost),
         nearest=None if found["nearest"] is None else NearestExamples(train, found["nearest"]),
     )  # fmt: skip

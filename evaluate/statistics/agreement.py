@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..results import Agreement, ApartOutput, Coefficient, RaterAgreement, Raters, Share
 from .intervals import share_interval
 from .paired import compare
 
@@ -29,9 +30,15 @@ def kappa(cells: np.ndarray, first: int = RULES, second: int = OTHERS) -> np.nda
 
 
 def people_agreement(
-    rules: np.ndarray, yes: np.ndarray, raters: np.ndarray, groups: Sequence[Any], *, mirrored: bool = False
-) -> dict[str, Any] | None:
-    """The rules' decisions against people's; None if no item has a majority.
+    rules: np.ndarray,
+    yes: np.ndarray,
+    raters: np.ndarray,
+    groups: Sequence[Any],
+    *,
+    apart: Sequence[ApartOutput] = (),
+    mirrored: bool = False,
+) -> Agreement | None:
+    """The rules' decisions against people's; None if no item has a majority. `apart` are items to name where they differ.
 
     Of each item: the rules' decision, how many of its `raters` decided yes, and its group. Items without a majority are
     left out. `raters` compares the rules with one person on the same footing: both against the majority of the other
@@ -49,20 +56,21 @@ def people_agreement(
     agreed = share_interval(one == other, names)
     cells = np.bincount(4 * one + other, minlength=8).astype(float)
     ends = _draws(cells * agreed.n_effective / cells.sum(), mirrored)
-    return {
-        "n": len(one),
-        "groups": agreed.groups,
-        "agreement": {"share": agreed.share, "low": agreed.low, "high": agreed.high},
-        "kappa": _interval(_sides(cells, mirrored), ends, RULES),
-        "precision": None if mirrored else _share(~other[~one], [n for n, kept in zip(names, ~one, strict=True) if kept]),
-        "recall": None if mirrored else _share(~one[~other], [n for n, kept in zip(names, ~other, strict=True) if kept]),
-        "raters": _beside_one_person(rules, yes, raters, groups, mirrored),
-    }  # fmt: skip
+    return Agreement(
+        n=len(one),
+        groups=agreed.groups or len(one),
+        agreement=Share(share=agreed.share, low=agreed.low, high=agreed.high),
+        kappa=_interval(_sides(cells, mirrored), ends, RULES),
+        precision=None if mirrored else _share(~other[~one], [n for n, kept in zip(names, ~one, strict=True) if kept]),
+        recall=None if mirrored else _share(~one[~other], [n for n, kept in zip(names, ~other, strict=True) if kept]),
+        raters=_beside_one_person(rules, yes, raters, groups, mirrored),
+        apart=apart,
+    )
 
 
 def _beside_one_person(
     rules: np.ndarray, yes: np.ndarray, raters: np.ndarray, groups: Sequence[Any], mirrored: bool
-) -> dict[str, Any] | None:
+) -> Raters | None:
     """Rules and one person against the majority of the other people; None if no two people decided the same item."""
     items, own, others = _decisions(yes, raters)
     if not len(items):
@@ -74,14 +82,14 @@ def _beside_one_person(
     draws = _draws(cells * difference.n_effective / cells.sum(), mirrored)
     sides = _sides(cells, mirrored)
     apart = kappa(draws) - kappa(draws, ONE)
-    return {
-        "n": len(np.unique(items)),
-        "decisions": len(items),
-        "groups": difference.groups,
-        "one_person": {"agreement": float(np.mean(own == others)), "kappa": _interval(sides, draws, ONE)},
-        "rules": {"agreement": float(np.mean(rule == others)), "kappa": _interval(sides, draws, RULES)},
-        "difference": _ends(float(kappa(sides) - kappa(sides, ONE)), apart),
-    }
+    return Raters(
+        n=len(np.unique(items)),
+        decisions=len(items),
+        groups=difference.groups or len(items),
+        one_person=RaterAgreement(agreement=float(np.mean(own == others)), kappa=_interval(sides, draws, ONE)),
+        rules=RaterAgreement(agreement=float(np.mean(rule == others)), kappa=_interval(sides, draws, RULES)),
+        difference=_ends(float(kappa(sides) - kappa(sides, ONE)), apart),
+    )
 
 
 def _decisions(yes: np.ndarray, raters: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -112,18 +120,18 @@ def _sides(cells: np.ndarray, mirrored: bool) -> np.ndarray:
     return (cells + cells[..., ::-1]) / 2 if mirrored else cells
 
 
-def _interval(cells: np.ndarray, draws: np.ndarray, decider: int) -> dict[str, float | None]:
+def _interval(cells: np.ndarray, draws: np.ndarray, decider: int) -> Coefficient:
     return _ends(float(kappa(cells, decider)), kappa(draws, decider))
 
 
-def _ends(value: float, draws: np.ndarray) -> dict[str, float | None]:
+def _ends(value: float, draws: np.ndarray) -> Coefficient:
     """The value with the middle 95% of its draws, widened to include it; all None if it is undefined."""
     if np.isnan(value):
-        return {"value": None, "low": None, "high": None}
+        return Coefficient(value=None, low=None, high=None)
     low, high = np.quantile(draws, [0.025, 0.975])
-    return {"value": value, "low": min(float(low), value), "high": max(float(high), value)}
+    return Coefficient(value=value, low=min(float(low), value), high=max(float(high), value))
 
 
-def _share(values: np.ndarray, groups: Sequence[Any]) -> dict[str, float | None] | None:
+def _share(values: np.ndarray, groups: Sequence[Any]) -> Share | None:
     found = share_interval(values, groups)
-    return None if not found.n else {"share": found.share, "low": found.low, "high": found.high}
+    return None if not found.n else Share(share=found.share, low=found.low, high=found.high)

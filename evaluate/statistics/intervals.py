@@ -15,6 +15,7 @@ __all__ = [
     "EffectiveSize",
     "Grouping",
     "Interval",
+    "MeanInterval",
     "Prior",
     "Repeating",
     "ShareInterval",
@@ -313,10 +314,19 @@ def outcomes_of(values: Any) -> np.ndarray:
     return outcomes
 
 
+class MeanInterval(NamedTuple):
+    """A mean with its interval, over `n` values; without ends for fewer than two groups."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
 def mean_interval(
     values: np.ndarray, groups: Sequence[Any] | np.ndarray | None = None, *, confidence: float = 0.95
-) -> dict[str, Any]:
-    """`mean`, `low`, `high` and `n` of the values that are not NaN: Student's interval, by group if there are groups.
+) -> MeanInterval:
+    """The mean of the values that are not NaN: Student's interval, by group if there are groups.
 
     The standard error is the linearised one of a mean over clusters, with G/(G - 1) (Cochran 1977, 11.2), and G - 1
     degrees of freedom; without groups it is the usual one. Fewer than two groups have no ends.
@@ -325,15 +335,15 @@ def mean_interval(
     known = ~np.isnan(values)
     n = int(known.sum())
     if n == 0:
-        return {"mean": None, "low": None, "high": None, "n": 0}
+        return MeanInterval(None, None, None, 0)
     codes, _ = group_codes(groups, len(values))
     values, codes = values[known], np.unique(codes[known], return_inverse=True)[1]
     count, mean = int(codes.max()) + 1, float(values.mean())
     if count < 2:
-        return {"mean": mean, "low": None, "high": None, "n": n}
+        return MeanInterval(mean, None, None, n)
     from scipy.special import stdtrit  # Student's quantile without importing scipy.stats, which takes half a second
 
     sums = np.bincount(codes, weights=values - mean)
     error = math.sqrt(count / (count - 1) * float(np.sum(sums**2))) / n
     reach = float(stdtrit(count - 1, 0.5 + confidence / 2)) * error
-    return {"mean": mean, "low": mean - reach, "high": mean + reach, "n": n}
+    return MeanInterval(mean, mean - reach, mean + reach, n)

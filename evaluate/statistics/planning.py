@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..results import NeededCases
 from .difference import difference_ends, difference_size
 from .intervals import Grouping, grouped, outcomes_of
 
@@ -58,8 +59,8 @@ def cases_needed(
     groups: Sequence[Any] | np.ndarray | None = None,
     *,
     margin: float,
-) -> dict[str, Any] | None:
-    """How many cases in all would show that the candidate is not worse by more than `margin`: `cases, groups, chance`.
+) -> NeededCases | None:
+    """How many cases in all would show that the candidate is not worse by more than `margin`.
 
     The present cases count. `groups` is how many groups the cases should come from, all like the present ones; None for
     single cases. `chance` is how likely that number suffices: the lower end is as far from the difference as the method
@@ -83,11 +84,11 @@ def cases_needed(
     wanted = min(WANTED, math.floor(10 * likely[-1]) / 10 or likely[-1])
     more = _rounded_up(max(n * (float(copies[np.argmax(likely >= wanted)]) - 1), 1.0))
     found = np.interp(math.log(1 + more / n), np.log(copies), likely)
-    return {
-        "cases": n + more,
-        "groups": None if grouping.alone else count + math.ceil(more * count / n - HAIR),
-        "chance": float(found),
-    }
+    return NeededCases(
+        cases=n + more,
+        groups=None if grouping.alone else count + math.ceil(more * count / n - HAIR),
+        chance=float(found),
+    )
 
 
 def _least_copies(n: int, worth: float, groups: int) -> float:

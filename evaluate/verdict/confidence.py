@@ -1,32 +1,19 @@
 """The confidence in a verdict, given its doubts: high, fair or low."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Sequence
+from typing import get_args
 
 from ...core import say
 from ..money.flips import SURE, UNSURE
+from ..results import Confidence, Decision, Level
 from .doubts import Doubt
-from .rivals import (
-    cheaper_way,
-    may_be_worse,
-    measured_rivals,
-    money_rivals,
-    strongest_first,
-    weight,
-    worse_rivals,
-)  # fmt: skip
-from .sentences import (
-    chance,
-    compared,
-    futures_clause,
-    outputs_clause,
-    variant_name,
-)
+from .evidence import Evidence
+from .money_sentences import futures_clause
+from .names import variant_name
+from .sentences import outputs_clause
 
-__all__ = ["AGAINST_BOTH", "AGAINST_TUNING", "LEVELS", "Level", "confidence"]
+__all__ = ["AGAINST_BOTH", "AGAINST_TUNING", "confidence"]
 
-Results = Mapping[str, Any]
-Level = Literal["low", "fair", "high"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LOW, FAIR, HIGH = range(3)
 # A chance of 90% is high confidence; the 80% from which rule 7 fires is fair. The other side mirrors this.
@@ -52,10 +39,8 @@ AGAINST_BOTH = {
 Judged = tuple[int, str]
 
 
-def confidence(
-    results: Results, decision: str, rule: int, doubts: Sequence[Doubt], *, margin: float = 0.03
-) -> dict[str, str]:
-    """`{level, sentence}` of a decision and the rule that made it.
+def confidence(evidence: Evidence, decision: Decision, rule: int, doubts: Sequence[Doubt]) -> Confidence:
+    """The confidence in a decision and the rule that made it.
 
     - fine-tune: high from a 90% chance of paying back in time, if the whole interval of the difference lies above
       -margin; else fair.
@@ -67,92 +52,76 @@ def confidence(
 
     Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low.
     """
-    level, facts = _JUDGES[rule](results, margin)
+    level, facts = _JUDGES[rule - 1](evidence)
     serious = AGAINST_TUNING | AGAINST_BOTH if decision == "fine-tune" else {}
     serious = AGAINST_BOTH if decision == "keep prompting" else serious
     clauses = [serious[doubt.kind] for doubt in doubts if doubt.kind in serious]
     lowered = max(LOW, level - len(clauses))
     if lowered < level:
         facts += f"; the confidence is not {LEVELS[level]} because {' and '.join(clauses[: level - lowered])}"
-    return {"level": LEVELS[lowered], "sentence": f"{LEVELS[lowered].capitalize()}: {facts}."}
+    return Confidence(level=LEVELS[lowered], sentence=f"{LEVELS[lowered].capitalize()}: {facts}.")
 
 
-def _to_fix(results: Results, margin: float) -> Judged:
+def _to_fix(evidence: Evidence) -> Judged:
     return HIGH, "the problem is a fact, not an estimate; the result of the comparison is unknown until it is fixed"
 
 
-def _surely_worse(results: Results, margin: float) -> Judged:
-    rival = worse_rivals(results, margin)[0]
-    name = variant_name(compared(results)[1])
+def _surely_worse(evidence: Evidence) -> Judged:
+    rival, name = evidence.better_rivals[0], variant_name(evidence.candidate)
     text = f"even at the best end of the range, {name} is {say.points(rival.high)} worse"
-    return HIGH if rival.high <= -margin else FAIR, text if rival.strongest else f"{text} than {rival.label}"
+    return HIGH if rival.high <= -evidence.margin else FAIR, text if rival.strongest else f"{text} than {rival.label}"
 
 
-def _may_be_either(results: Results, margin: float) -> Judged:
-    rival = next((rival for rival in measured_rivals(results) if may_be_worse(rival, margin)), strongest_first(results))
-    low, high = rival.low, rival.high
-    if low >= 0:
-        return LOW, f"it looks at least {say.points(low)} better, but on too few independent cases to rely on"
-    name, best = variant_name(compared(results)[1]), f"{say.points(high)} better" if high > 0 else "no better"
-    return LOW, f"{name} may be up to {say.points(low)} worse or {best}, so either decision may turn out right"
+def _may_be_either(evidence: Evidence) -> Judged:
+    rival = next(iter(evidence.open_rivals), evidence.strongest)
+    if rival.low >= 0:
+        return LOW, f"it looks at least {say.points(rival.low)} better, but on too few independent cases to rely on"
+    name, best = variant_name(evidence.candidate), f"{say.points(rival.high)} better" if rival.high > 0 else "no better"
+    return LOW, f"{name} may be up to {say.points(rival.low)} worse or {best}, so either decision may turn out right"
 
 
-def _risky(results: Results, margin: float) -> Judged:
+def _risky(evidence: Evidence) -> Judged:
     return FAIR, "the risk is over its limit in a sample of outputs; the result of another training is unknown"
 
 
-def _unpriced(results: Results, margin: float) -> Judged:
-    return (
-        LOW,
-        f"{outputs_clause(results)}, but whether that is worth its cost depends on the missing numbers",
-    )
+def _unpriced(evidence: Evidence) -> Judged:
+    return LOW, f"{outputs_clause(evidence)}, but whether that is worth its cost depends on the missing numbers"
 
 
-def _unset(results: Results, margin: float) -> Judged:
-    return (
-        LOW,
-        f"{outputs_clause(results)}, but whether that is worth its cost depends on a number that is not stated",
-    )
+def _unset(evidence: Evidence) -> Judged:
+    return LOW, f"{outputs_clause(evidence)}, but whether that is worth its cost depends on a number that is not stated"
 
 
-def _pays(results: Results, margin: float) -> Judged:
-    likely = min(chance(rival.money) for rival in money_rivals(results) if rival.money is not None)
-    sure = likely >= SURELY and all(rival.low > -margin for rival in measured_rivals(results))
-    return HIGH if sure else FAIR, f"{futures_clause(results['money'])}, and {outputs_clause(results)}"
+def _pays(evidence: Evidence) -> Judged:
+    likely = min(rival.gain.chance for rival in evidence.money_rivals if rival.gain is not None)
+    sure = likely >= SURELY and all(rival.low > -evidence.margin for rival in evidence.rivals)
+    return HIGH if sure else FAIR, f"{futures_clause(evidence.money)}, and {outputs_clause(evidence)}"
 
 
-def _does_not_pay(results: Results, margin: float) -> Judged:
-    rival = next(rival for rival in money_rivals(results) if weight(rival) == "does not pay")
-    money = {**results["money"], **(rival.money or {})}
-    likely, earned = chance(money), money.get("probability_npv_positive")
-    facts = futures_clause(money, only=True)
-    if earned is not None and earned < likely:  # pays back in time, but the savings end before
-        likely, facts = earned, futures_clause(money, only=True, earned=earned)
+def _does_not_pay(evidence: Evidence) -> Judged:
+    beaten = ((rival, rival.gain) for rival in evidence.money_rivals if rival.gain is not None)
+    rival, gain = next((rival, gain) for rival, gain in beaten if gain.weight == "does not pay")
+    likely, earned = gain.chance, None
+    if gain.earned is not None and gain.earned < likely:  # pays back in time, but the savings end before
+        likely = earned = gain.earned
+    facts = futures_clause(evidence.money, likely, only=True, earned=earned)
     if not rival.strongest:
         facts += f" against {rival.label}"
     return HIGH if likely <= SURELY_NOT else FAIR if likely <= RATHER_NOT else LOW, facts
 
 
-def _in_between(results: Results, margin: float) -> Judged:
-    money = results["money"]
-    way = cheaper_way(results, margin)
-    open_rivals = [rival for rival in money_rivals(results) if weight(rival) != "pays"]
+def _in_between(evidence: Evidence) -> Judged:
+    futures, way = futures_clause(evidence.money), evidence.cheaper_way
+    open_rivals = [rival for rival in evidence.money_rivals if rival.weight != "pays"]
     if not open_rivals and way is not None:
-        return LOW, f"{futures_clause(money)}, but not against {way.what}"
+        return LOW, f"{futures}, but not against {way.what}"
     if open_rivals and not open_rivals[0].strongest:
-        return LOW, f"{futures_clause(money)}, but not as surely against {open_rivals[0].label}"
+        return LOW, f"{futures}, but not as surely against {open_rivals[0].label}"
     need, most = (say.of_hundred(share) for share in (SURE, UNSURE))
-    return LOW, f"{futures_clause(money)}; {need} would mean “fine-tune”, {most} or fewer “keep prompting”"
+    return LOW, f"{futures}; {need} would mean “fine-tune”, {most} or fewer “keep prompting”"
 
 
-_JUDGES = {
-    1: _to_fix,
-    2: _surely_worse,
-    3: _may_be_either,
-    4: _risky,
-    5: _unpriced,
-    6: _unset,
-    7: _pays,
-    8: _does_not_pay,
-    9: _in_between,
-}
+# By the number of the rule, from 1 on.
+_JUDGES = (
+    _to_fix, _surely_worse, _may_be_either, _risky, _unpriced, _unset, _pays, _does_not_pay, _in_between
+)  # fmt: skip

@@ -1,23 +1,17 @@
 """The reasons to doubt a verdict, the strongest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ...core import say
+from ...core import as_json, say
 from ...curate import answers_in_train
-from .rivals import cheaper_way, unmeasured
-from .sentences import (
-    capital,
-    groups_of_similar,
-    input_name,
-    listed,
-    repaired,
-    scored_name,
-    variant_name,
-)
+from ..results import Assumption, Comparison, Decision, Results, VerdictFlip
+from .evidence import Evidence
+from .money_sentences import input_name
+from .names import by_tuneworth, capital, listed, repaired, scored_name, variant_name
+from .sentences import groups_of_similar
 
-__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip", "strongest_doubt"]
+__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip"]
 
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
@@ -31,7 +25,6 @@ OFTEN_USED = 3
 CLOSE_BY = 0.15  # most estimates are off by at least this much
 UNSTABLE = 0.1
 SHARES = ("acceptance", "cached_share")
-Results = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -43,211 +36,156 @@ class Doubt:
 
 
 def found_doubts(
-    results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
+    evidence: Evidence, decision: Decision, *, flips: Sequence[VerdictFlip] = (), about_money: bool = True
 ) -> list[Doubt]:
     """All doubts that apply, those that could flip the verdict before those that only weaken it; the last always applies.
 
     `flips` are the flip points of the verdict. Doubts about the money count only where the verdict depends on it.
     """
-    flipping = (_facts, _one_repaired, _weak_baseline, _foreign_guide, _few_cases, _repeated, _wide, _warned)
-    money = (_cheaper_way, _cached_price, _stated, _near_flip, _volume) if about_money else ()
-    way, price, stated, near, volume = ((finder,) for finder in money) if money else ((), (), (), (), ())
-    extended = {**results, "verdict_flips": flips, "margin": margin}
-    finders = (
-        _template,
-        _answers_in_train,
-        *way,
-        *flipping,
-        *price,
-        *stated,
-        *near,
-        _unstable,
-        _references,
-        _style,
-        _reused,
-        *volume,
-        _unmeasured,
-        _unchecked,
-        _sample,
-    )
-    doubts = ((finder.__name__[1:], finder(extended, decision)) for finder in finders)
-    return [Doubt(kind, text) for kind, text in doubts if text]
+    case = _Case(evidence, decision, flips)
+    kinds = [kind for kind in DOUBTS if about_money or kind not in ABOUT_MONEY]
+    return [Doubt(kind, text) for kind in kinds if (text := DOUBTS[kind](case))]
 
 
-def strongest_doubt(
-    results: Results, decision: str, *, margin: float = 0.03, flips: Sequence[Results] = (), about_money: bool = True
-) -> str:
-    """The text of the first of `found_doubts`."""
-    return found_doubts(results, decision, margin=margin, flips=flips, about_money=about_money)[0].text
+@dataclass(frozen=True)
+class _Case:
+    """A verdict to doubt."""
+
+    evidence: Evidence
+    decision: Decision
+    flips: Sequence[VerdictFlip]
+
+    @property
+    def results(self) -> Results:
+        return self.evidence.results
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the candidate is better than its strongest rival."""
+        return self.evidence.strongest.value > 0
+
+    @property
+    def assumptions(self) -> Sequence[Assumption]:
+        """The inputs of the money."""
+        return () if self.results.money is None else self.results.money.assumptions
 
 
-def _answers_in_train(results: Results, decision: str) -> str | None:
-    """Only a model that was trained on these pairs can recite their answers."""
-    data = results.get("data") or {}
-    if decision == "keep prompting" or not (data.get("certificate") or {}).get("answers_remedy"):
-        return None
-    return f"{capital(answers_in_train(data))}: a tuned model can recite them."
+# --- the rules and the ways without training ------------------------------------------------------------------------
 
 
-def _sample(results: Results, decision: str) -> str:
-    return "The test pairs are a sample; next year's requests may differ from them."
-
-
-def _template(results: Results, decision: str) -> str | None:
+def _template(case: _Case) -> str | None:
     """The rules can be met without any model, so they may not measure what a model is for."""
-    row = next((row for row in results.get("rivals") or [] if row["name"] == "template" and row["measured"]), None)
-    if row is None or row["difference"]["value"] is None:
-        return None
-    if row["difference"]["low"] > 0 or row["difference"]["value"] > results["margin"]:
+    template = next((rival for rival in case.evidence.rivals if rival.name == "template"), None)
+    if template is None or template.low > 0 or template.value > case.evidence.margin:
         return None  # the tuned model is better
-    share = say.percent(row["acceptable"]["share"])
     return (
-        f"These rules can be met without any model: a template filled with the input's fields is acceptable in {share} of "
-        "cases. If people would not accept its outputs, the style needs a rule that says why."
+        "These rules can be met without any model: a template filled with the input's fields is acceptable in "
+        f"{say.percent(template.share)} of cases. If people would not accept its outputs, the style needs a rule that says "
+        "why."
     )
 
 
-def _unmeasured(results: Results, decision: str) -> str | None:
-    """A way without training that was not measured may be as good."""
-    names = [variant_name(row["name"]) for row in unmeasured(results)]
-    if decision != "fine-tune" or not names:
-        return None
-    return f"Not every way without training was measured: {listed(names)} may do as well."
-
-
-def _facts(results: Results, decision: str) -> str | None:
-    """Another way without training is surely right about the facts more often."""
-    limit = results.get("facts_margin") or results["margin"]
-    rows = [row for row in results.get("rivals") or [] if (row.get("facts") or {}).get("high") is not None]
-    worse = [row for row in rows if row["facts"]["high"] < 0 and row["facts"]["value"] <= -limit]
-    worse = [row for row in worse if row["name"] not in ("template", results["comparison"]["baseline"])]
-    if decision != "fine-tune" or not worse:
-        return None
-    row = min(worse, key=lambda row: row["facts"]["value"])
-    return (
-        f"{capital(variant_name(row['name']))} gets the facts right in {say.points(row['facts']['value'])} more of the cases, "
-        "though fewer of its outputs are acceptable."
-    )
-
-
-def _one_repaired(results: Results, decision: str) -> str | None:
-    """Only the variant that the verdict is for was repaired."""
-    pair = (results["comparison"]["baseline"], results["comparison"]["candidate"])
-    other, chosen = pair[::-1] if decision == "keep prompting" else pair
-    names = results.get("variants") or {}
+def _answers_in_train(case: _Case) -> str | None:
+    """Only a model that was trained on these pairs can recite their answers."""
+    data = case.results.data
     if (
-        not repaired(results, chosen)
-        or repaired(results, other)
-        or any("+ repair" in name for name in (chosen, *names))
+        case.decision == "keep prompting"
+        or data is None
+        or data.certificate is None
+        or not data.certificate.answers_remedy
     ):
-        return None  # derived repairs are tried for both sides
-    return f"Only the outputs of {variant_name(chosen)} were repaired; the same repair may help {variant_name(other)} as much."
+        return None
+    return f"{capital(answers_in_train(as_json(data)))}: a tuned model can recite them."
 
 
-def _cheaper_way(results: Results, decision: str) -> str | None:
+def _cheaper_way(case: _Case) -> str | None:
     """An untried alternative without training may save as much as training does."""
-    way = cheaper_way(results, results["margin"]) if decision == "fine-tune" else None
+    way = case.evidence.cheaper_way if case.decision == "fine-tune" else None
     if way is None:
         return None
     return f"Fine-tuning might not pay off against {way.what}, which needs no training; try that first."
 
 
-def _near_flip(results: Results, decision: str) -> str | None:
-    """A small change of one input would give another verdict."""
-    flip = nearest_flip(results["verdict_flips"])
-    if flip is None:
+def _facts(case: _Case) -> str | None:
+    """Another way without training is surely right about the facts more often."""
+    limit = case.evidence.facts_margin or case.evidence.margin
+    known = ((rival.name, rival.facts) for rival in case.evidence.rivals if rival.facts is not None)
+    values = {
+        name: facts.value
+        for name, facts in known
+        if facts.value is not None and facts.high is not None and facts.high < 0 and facts.value <= -limit
+        if name not in ("template", case.evidence.baseline)
+    }
+    if case.decision != "fine-tune" or not values:
         return None
-    now, then = (say.count(flip[end]) for end in ("from", "to"))
+    name = min(values, key=lambda name: values[name])
     return (
-        f"It is a close call: with the {flip['what']} at {then} instead of {now}, the verdict is “{flip['decision']}”."
+        f"{capital(variant_name(name))} gets the facts right in {say.points(values[name])} more of the cases, "
+        "though fewer of its outputs are acceptable."
     )
 
 
-def nearest_flip(flips: Sequence[Results]) -> Results | None:
-    """The nearest flip point, if one is close by; shares have doubts of their own."""
-    near = [flip for flip in flips if flip["from"] and abs(flip["to"] / flip["from"] - 1) < CLOSE_BY]
-    near = [flip for flip in near if not flip["key"].endswith(SHARES)]
-    return min(near, key=lambda flip: abs(flip["to"] / flip["from"] - 1), default=None)
-
-
-def _warned(results: Results, decision: str) -> str | None:
-    """A measured risk is close to its limit."""
-    risks = [risk for risk in results.get("risks") or [] if risk["status"] == "warn"]
-    if decision != "fine-tune" or not risks:
+def _one_repaired(case: _Case) -> str | None:
+    """Only the variant that the verdict is for was repaired."""
+    pair = (case.evidence.baseline, case.evidence.candidate)
+    other, chosen = pair[::-1] if case.decision == "keep prompting" else pair
+    if not repaired(case.results, chosen) or repaired(case.results, other):
         return None
-    return f"{capital(risks[0]['id'])} is close to its limit: {risks[0]['evidence'].rstrip('.')}."
+    if any("+ repair" in name for name in (chosen, *case.results.variants)):
+        return None  # derived repairs are tried for both sides
+    return f"Only the outputs of {variant_name(chosen)} were repaired; the same repair may help {variant_name(other)} as much."
 
 
-def _unstable(results: Results, decision: str) -> str | None:
-    """Repeating a request gives a different result."""
-    unstable = (results["quality"].get(results["comparison"]["candidate"]) or {}).get("unstable")
-    share = unstable.get("share") if isinstance(unstable, Mapping) else unstable
-    if not share or share < UNSTABLE:
-        return None
-    return f"When repeated, {say.percent(share)} of the requests get an acceptable output only some of the time."
-
-
-def _unchecked(results: Results, decision: str) -> str | None:
-    """Some risks were not checked."""
-    names = [risk["id"] for risk in results.get("risks") or [] if risk["status"] == "not checked"]
-    if decision != "fine-tune" or not names:
-        return None
-    return f"{capital(listed(names, most=len(names)))} {'was' if len(names) == 1 else 'were'} not checked."
-
-
-def _baseline(results: Results) -> tuple[str, float | None]:
-    name = results["comparison"]["baseline"]
-    return name, ((results["quality"].get(name) or {}).get("acceptable") or {}).get("share")
-
-
-def _ahead(results: Results) -> bool:
-    return results["comparison"]["difference"]["value"] > 0
-
-
-def _weak_baseline(results: Results, decision: str) -> str | None:
+def _weak_baseline(case: _Case) -> str | None:
     """A better prompted model may close the gap; this is no reason to doubt a decision to keep prompting."""
-    name, share = _baseline(results)
-    if decision == "keep prompting" or share is None or share >= WEAK_BASELINE or not _ahead(results):
+    name, share = case.evidence.baseline, case.evidence.strongest.share
+    if case.decision == "keep prompting" or share >= WEAK_BASELINE or not case.ahead:
         return None
     outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
-    text = f"The baseline is weak: {scored_name(results, name)} gives {outputs}"
-    if _by_us(results, name):
+    text = f"The baseline is weak: {scored_name(case.results, name)} gives {outputs}"
+    if by_tuneworth(case.results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
     return f"{text}; a stronger model with the same guide may close the gap."
 
 
-def _by_us(results: Results, name: str) -> bool:
-    return ((results.get("variants") or {}).get(name) or {}).get("guide") == "written by Tuneworth"
-
-
-def _foreign_guide(results: Results, decision: str) -> str | None:
-    name, _ = _baseline(results)
-    if decision == "keep prompting" or not _by_us(results, name) or not _ahead(results):
+def _foreign_guide(case: _Case) -> str | None:
+    name = case.evidence.baseline
+    if case.decision == "keep prompting" or not by_tuneworth(case.results, name) or not case.ahead:
         return None
     return f"Tuneworth, not the team, wrote the guide of {variant_name(name)}; a better guide may close the gap."
 
 
-def groups_cost(comparison: Mapping[str, Any]) -> bool:
+def _unmeasured(case: _Case) -> str | None:
+    """A way without training that was not measured may be as good."""
+    names = [variant_name(row.name) for row in case.evidence.unmeasured]
+    if case.decision != "fine-tune" or not names:
+        return None
+    return f"Not every way without training was measured: {listed(names)} may do as well."
+
+
+# --- the cases ------------------------------------------------------------------------------------------------------
+
+
+def groups_cost(comparison: Comparison) -> bool:
     """Whether it matters that the cases come in groups, by the design effect (n / effective sample size).
 
     With few groups the estimate is poor, so assume the worst: a group counts as one case.
     """
-    n, groups = comparison.get("n"), comparison.get("groups")
-    if not n or not groups or groups >= n:
+    n, groups = comparison.n, comparison.groups
+    if not groups or groups >= n:
         return False
-    independent = groups if groups < FEW_GROUPS else comparison.get("n_effective") or n
-    return n >= COSTLY_GROUPS * independent
+    return n >= COSTLY_GROUPS * (groups if groups < FEW_GROUPS else comparison.n_effective or n)
 
 
-def _few_cases(results: Results, decision: str) -> str | None:
-    comparison = results["comparison"]
-    n, groups = comparison.get("n"), comparison.get("groups")
-    worth = comparison.get("n_effective") or n
-    if groups and n and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
-        worth = max(1, round(worth))
+def _few_cases(case: _Case) -> str | None:
+    comparison = case.evidence.comparison
+    n, groups = comparison.n, comparison.groups
+    worth = comparison.n_effective or n
+    if groups and groups_cost(comparison) and (groups < FEW_GROUPS or worth < FEW_INDEPENDENT):
+        independent = say.count(max(1, round(worth)), "independent case")
         return (
-            f"The {say.count(n)} test cases come from only {groups_of_similar(results)} and count as about "
-            f"{say.count(worth, 'independent case')}."
+            f"The {say.count(n)} test cases come from only {groups_of_similar(case.results)} and count as about "
+            f"{independent}."
         )
     if n and worth < FEW_INDEPENDENT:
         few = (
@@ -257,53 +195,35 @@ def _few_cases(results: Results, decision: str) -> str | None:
     return None
 
 
-def _repeated(results: Results, decision: str) -> str | None:
+def _repeated(case: _Case) -> str | None:
     """A request that is in too many cases to count once: what holds for it need not hold for others."""
-    requests = results.get("requests") or {}
-    if not requests.get("untied"):
+    requests = case.results.requests
+    if requests is None or not requests.untied:
         return None
     return (
-        f"{say.count(requests['untied'])} of the {say.count(requests['n'], 'test case')} repeat a request that is too frequent "
-        f"to count once ({say.count(requests['distinct'], 'distinct request')} in all); what holds for it need not hold for "
+        f"{say.count(requests.untied)} of the {say.count(requests.n, 'test case')} repeat a request that is too frequent "
+        f"to count once ({say.count(requests.distinct, 'distinct request')} in all); what holds for it need not hold for "
         "others."
     )
 
 
-def _wide(results: Results, decision: str) -> str | None:
-    difference = results["comparison"]["difference"]
-    if difference["high"] - difference["low"] <= WIDE:
+def _wide(case: _Case) -> str | None:
+    low, high = case.evidence.strongest.low, case.evidence.strongest.high
+    if high - low <= WIDE:
         return None
-    low, high = (say.signed_points(difference[end]) for end in ("low", "high"))
-    return f"The difference is uncertain: it lies between {low} and {high}."
+    return f"The difference is uncertain: it lies between {say.signed_points(low)} and {say.signed_points(high)}."
 
 
-def _cached_price(results: Results, decision: str) -> str | None:
-    """Tokens came from the cache at a price that is not known."""
-    entries = (results.get("money") or {}).get("assumptions", [])
-    keys = [
-        entry["key"] for entry in entries if entry["source"] == "default" and entry["key"].endswith(".price_cached")
-    ]
-    if not keys:
+def _unstable(case: _Case) -> str | None:
+    """Repeating a request gives a different result."""
+    share = case.results.quality[case.evidence.candidate].unstable.share
+    if not share or share < UNSTABLE:
         return None
-    return f"{capital(input_name(keys[0], results['money']))} is unknown; it counts as between 0 and the input price."
+    return f"When repeated, {say.percent(share)} of the requests get an acceptable output only some of the time."
 
 
-def _stated(results: Results, decision: str) -> str | None:
-    money = results.get("money")
-    if not money:
-        return None
-    names = [
-        input_name(entry["key"], money)
-        for entry in money.get("assumptions", [])
-        if "in place of what the run measured" in (entry.get("detail") or "")
-    ]
-    return (
-        f"The money uses stated numbers although the run measured different ones: {listed(names)}." if names else None
-    )
-
-
-def _references(results: Results, decision: str) -> str | None:
-    share = ((results.get("reference") or {}).get("acceptable") or {}).get("share")
+def _references(case: _Case) -> str | None:
+    share = None if case.results.reference is None else case.results.reference.acceptable.share
     if share is None or share >= DEFECTIVE_REFERENCES:
         return None
     return (
@@ -312,28 +232,114 @@ def _references(results: Results, decision: str) -> str | None:
     )
 
 
-def _style(results: Results, decision: str) -> str | None:
-    if (results.get("style") or {}).get("reviewed") is not False:
+def _style(case: _Case) -> str | None:
+    if case.results.style is None or case.results.style.reviewed:
         return None
     return "The style schema that decides what is acceptable has not been reviewed."
 
 
-def _reused(results: Results, decision: str) -> str | None:
-    used = (results.get("provenance") or {}).get("test_set_used") or 0
+def _reused(case: _Case) -> str | None:
+    used = 0 if case.results.provenance is None else case.results.provenance.test_set_used or 0
     if used <= OFTEN_USED:
         return None
     return f"This test set has been used {used} times; tuning to its results makes it look better than new data."
 
 
-def _volume(results: Results, decision: str) -> str | None:
+def _sample(case: _Case) -> str:
+    return "The test pairs are a sample; next year's requests may differ from them."
+
+
+# --- the risks ------------------------------------------------------------------------------------------------------
+
+
+def _warned(case: _Case) -> str | None:
+    """A measured risk is close to its limit."""
+    risk = next((risk for risk in case.results.risks if risk.status == "warn"), None)
+    if case.decision != "fine-tune" or risk is None:
+        return None
+    return f"{capital(risk.id)} is close to its limit: {(risk.evidence or '').rstrip('.')}."
+
+
+def _unchecked(case: _Case) -> str | None:
+    """Some risks were not checked."""
+    names = [risk.id for risk in case.results.risks if risk.status == "not checked"]
+    if case.decision != "fine-tune" or not names:
+        return None
+    return f"{capital(listed(names, most=len(names)))} {'was' if len(names) == 1 else 'were'} not checked."
+
+
+# --- the money ------------------------------------------------------------------------------------------------------
+
+
+def _cached_price(case: _Case) -> str | None:
+    """Tokens came from the cache at a price that is not known."""
+    unknown = (line.key for line in case.assumptions if line.source == "default" and line.key.endswith(".price_cached"))
+    if (key := next(unknown, None)) is None:
+        return None
+    return f"{capital(input_name(key, case.evidence.money))} is unknown; it counts as between 0 and the input price."
+
+
+def _stated(case: _Case) -> str | None:
+    keys = [line.key for line in case.assumptions if "in place of what the run measured" in (line.detail or "")]
+    if not keys:
+        return None
+    names = listed([input_name(key, case.evidence.money) for key in keys])
+    return f"The money uses stated numbers although the run measured different ones: {names}."
+
+
+def _near_flip(case: _Case) -> str | None:
+    """A small change of one input would give another verdict."""
+    flip = nearest_flip(case.flips)
+    if flip is None:
+        return None
+    now, then = say.count(flip.from_), say.count(flip.to)
+    return f"It is a close call: with the {flip.what} at {then} instead of {now}, the verdict is “{flip.decision}”."
+
+
+def nearest_flip(flips: Sequence[VerdictFlip]) -> VerdictFlip | None:
+    """The nearest flip point, if one is close by; shares have doubts of their own."""
+    changes = [(abs(flip.to / flip.from_ - 1), flip) for flip in flips if flip.from_ and not flip.key.endswith(SHARES)]
+    near = [(change, flip) for change, flip in changes if change < CLOSE_BY]
+    return min(near, key=lambda one: one[0])[1] if near else None
+
+
+def _volume(case: _Case) -> str | None:
     """The volume range that Tuneworth assumes includes another verdict."""
-    flips = [flip["to"] for flip in results["verdict_flips"] if flip["key"] == "requests_per_day"]
-    for entry in (results.get("money") or {}).get("assumptions", []):
-        if entry["key"] == "requests_per_day" and "Tuneworth's own" in (entry.get("detail") or ""):
-            low, _, high = entry["range"]
+    flips = [flip.to for flip in case.flips if flip.key == "requests_per_day"]
+    for line in case.assumptions:
+        if line.key == "requests_per_day" and line.range and "Tuneworth's own" in (line.detail or ""):
+            low, _, high = line.range
             if any(low <= flip <= high for flip in flips):
                 return (
                     f"The volume is stated as a single number; the verdict changes within the range that Tuneworth assumes "
                     f"around it ({say.count(low)} to {say.count(high)} requests a day)."
                 )
     return None
+
+
+# By kind: those that could flip the verdict before those that only weaken it.
+DOUBTS: dict[str, Callable[[_Case], str | None]] = {
+    "template": _template,
+    "answers_in_train": _answers_in_train,
+    "cheaper_way": _cheaper_way,
+    "facts": _facts,
+    "one_repaired": _one_repaired,
+    "weak_baseline": _weak_baseline,
+    "foreign_guide": _foreign_guide,
+    "few_cases": _few_cases,
+    "repeated": _repeated,
+    "wide": _wide,
+    "warned": _warned,
+    "cached_price": _cached_price,
+    "stated": _stated,
+    "near_flip": _near_flip,
+    "unstable": _unstable,
+    "references": _references,
+    "style": _style,
+    "reused": _reused,
+    "volume": _volume,
+    "unmeasured": _unmeasured,
+    "unchecked": _unchecked,
+    "sample": _sample,
+}
+ABOUT_MONEY = ("cheaper_way", "cached_price", "stated", "near_flip", "volume")

@@ -1,21 +1,19 @@
 """What to do next, ranked: what the verdict asks for, then whatever else would bring something, the most first."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ...core import say
+from ...style import RuleInUse
+from ..results import Decision, Results, VerdictFlip
 from .confidence import AGAINST_BOTH, AGAINST_TUNING
 from .doubts import Doubt
-from .next_step import NO_TIME, first_steps, way_step
-from .resolving import resolving_steps
-from .rivals import cheaper_ways, guide_can_go
-from .sentences import compared, sentence, share_of, variant_name
-from .step import NOTHING, Amount, Known, Step, ranked, unknown
-from .worth import Worth
+from .evidence import Evidence, Finding
+from .first_steps import NO_TIME, first_steps, resolving_steps, way_step
+from .names import sentence, variant_name
+from .step import NOTHING, Known, Step, Worth, amount, ranked, unknown
 
 __all__ = ["next_steps"]
 
-Results = Mapping[str, Any]
 MOST_RULES = 3  # of one variant
 AGAINST = AGAINST_TUNING | AGAINST_BOTH
 LONGEST_RULE = 60  # characters of a rule's sentence in a step
@@ -26,33 +24,33 @@ WORSE, TOO_DEAR = 2, 8  # rules of the verdict
 
 
 def next_steps(
-    results: Results,
-    found: Mapping[str, Any],
-    rule: int,
-    doubts: Sequence[Doubt],
-    flips: Sequence[Results],
-    *,
-    margin: float,
+    evidence: Evidence, found: Finding, rule: int, doubts: Sequence[Doubt], flips: Sequence[VerdictFlip]
 ) -> list[Step]:
     """All steps, at least one: first what rule number `rule` asks for, whose result is `found`, then the check that could
     overturn it, then the others, ranked.
 
     After *fix first* there are no others, since their numbers are not valid.
     """
-    decision = found["decision"]
-    resolving = resolving_steps(results, decision, doubts, flips, margin=margin)
-    first = first_steps(results, found, doubts, resolving, flips)
+    decision = found.decision
+    resolving = resolving_steps(evidence, decision, doubts, flips)
+    first = first_steps(evidence, found, doubts, resolving, flips)
     if decision == "fix first":
         return first
-    worth, used = Worth(results), _used(results, found)
-    gains: list[Step] = []
+    # The variant that the verdict says to use, or that it would be about if it could tell.
+    used = evidence.candidate
+    if decision == "keep prompting":
+        used = (found.asks.rival if found.asks is not None else None) or evidence.baseline
+    worth, gains = Worth(evidence.results), list[Step]()
     if decision != "fine-tune":
-        gains += [*_switch(worth, decision), *_guide(worth, decision, used, margin), *_ways(worth, margin)]
+        gains += [*_switch(evidence, worth, decision), *_guide(evidence, worth, decision, used)]
+        gains += [
+            way_step(evidence, worth, way, sentence(f"try {way.what}, then run again")) for way in evidence.cheaper_ways
+        ]
     if decision != "keep prompting":
-        gains += _forms(worth)
+        gains += _forms(evidence, worth)
     gains += _rules(worth, used)
     if rule == WORSE:
-        gains += _rules(worth, compared(results)[1], against=used)
+        gains += _rules(worth, evidence.candidate, against=used)
     if rule != TOO_DEAR:
         gains += _examples(worth, again=rule == WORSE, shown=any(step.kind == "rule" for step in gains))
     doubted = resolving.get(doubts[0].kind) if doubts[0].kind in AGAINST else None
@@ -63,17 +61,9 @@ def next_steps(
     return [*first, *ranked(rest.values())]
 
 
-def _used(results: Results, found: Mapping[str, Any]) -> str:
-    """The variant that the verdict says to use, or that it would be about if it could tell."""
-    asks = found.get("asks")
-    if found["decision"] != "keep prompting":
-        return compared(results)[1]
-    return asks.about if asks is not None and asks.kind == "act" else compared(results)[0]
-
-
-def _switch(worth: Worth, decision: str) -> Iterator[Step]:
+def _switch(evidence: Evidence, worth: Worth, decision: Decision) -> Iterator[Step]:
     """Until it can be told: the strongest rival instead of the variant in use today, if that is better or cheaper."""
-    rival, today = compared(worth.results)[0], worth.today
+    rival, today = evidence.baseline, worth.today
     # Whether people accept a template's outputs has a step of its own.
     if decision != "cannot tell yet" or today in (None, rival) or rival == "template":
         return
@@ -87,14 +77,16 @@ def _switch(worth: Worth, decision: str) -> Iterator[Step]:
     )  # fmt: skip
 
 
-def _guide(worth: Worth, decision: str, used: str, margin: float) -> Iterator[Step]:
+def _guide(evidence: Evidence, worth: Worth, decision: Decision, used: str) -> Iterator[Step]:
     """The guide away, where the same model is no worse without it, from the variant that goes on being used."""
-    guided = guide_can_go(worth.results, margin)
-    if guided is None or guided != (used if decision == "keep prompting" else compared(worth.results)[0]):
+    guided, comparison = evidence.useless_guide, evidence.results.guide_comparison
+    if guided is None or comparison is None:
         return
-    ends = worth.results["guide_comparison"]["difference"]
+    if guided != (used if decision == "keep prompting" else evidence.baseline):
+        return
+    ends = comparison.difference
     points = Known(
-        Amount(ends["value"], ends["low"], ends["high"]).times(-1),
+        amount(ends.value, ends.low, ends.high).times(-1),
         f"The measured difference of {variant_name('plain')} to {variant_name(guided)}.",
     )
     month, once = worth.switching(guided, "plain")
@@ -104,19 +96,13 @@ def _guide(worth: Worth, decision: str, used: str, margin: float) -> Iterator[St
     )  # fmt: skip
 
 
-def _ways(worth: Worth, margin: float) -> Iterator[Step]:
-    """The same prompt for less."""
-    for way in cheaper_ways(worth.results, margin):
-        yield way_step(worth, way, sentence(f"try {way.what}, then run again"))
-
-
-def _forms(worth: Worth) -> Iterator[Step]:
+def _forms(evidence: Evidence, worth: Worth) -> Iterator[Step]:
     """The candidate with another variant as its fallback, where that was measured and is better."""
-    candidate = compared(worth.results)[1]
-    ours = share_of(worth.results, candidate)
-    for name, variant in (worth.results.get("variants") or {}).items():
-        theirs = share_of(worth.results, name)
-        made_of = variant.get("way") == "cascade" and candidate in (variant.get("of") or ())
+    candidate, results = evidence.candidate, evidence.results
+    ours = results.share_of(candidate)
+    for name, variant in results.variants.items():
+        theirs = results.share_of(name)
+        made_of = variant.way == "cascade" and candidate in variant.of
         if not made_of or theirs is None or ours is None or theirs - ours < NOTICEABLE:
             continue
         how = f"{say.percent(theirs)} - {say.percent(ours)} acceptable, as measured; the range was not computed."
@@ -124,7 +110,7 @@ def _forms(worth: Worth) -> Iterator[Step]:
         yield Step(
             id=f"form:{name}", kind="form",
             do=sentence(f"use {variant_name(name)}, which answers where an output breaks a rule"),
-            points=Known(Amount(theirs - ours), how), month=month, once=once, people=unknown(NO_TIME),
+            points=Known(amount(theirs - ours), how), month=month, once=once, people=unknown(NO_TIME),
             currency=worth.currency,
         )  # fmt: skip
 
@@ -134,27 +120,30 @@ def _rules(worth: Worth, name: str, *, against: str | None = None) -> Iterator[S
 
     `against` is the better variant that is used instead: then the model would have to be trained again and to draw level.
     """
-    quality = worth.results["quality"].get(name) or {}
-    alone = {rule: check["alone"] for rule, check in (quality.get("checks") or {}).items() if check.get("alone")}
-    cut = next((entry for entry in quality.get("causes") or [] if entry["cause"] == "cut"), None)
+    quality = worth.results.quality.get(name)
+    if quality is None:
+        return
+    cut = next((found for found in quality.causes if found.cause == "cut"), None)
     if cut is not None:
-        to = f" to {say.count(cut['enough'])} or more" if cut.get("enough") else ""
+        to = f" to {say.count(cut.enough)} or more" if cut.enough else ""
         do = f"raise the token limit of {variant_name(name)}{to}, then run `tuneworth evaluate` again"
         yield _rule_step(worth, name, f"cut:{name}", do, worth.of_cut(name), against)
+    alone = {rule: check.alone for rule, check in quality.checks.items() if check.alone is not None}
     most = MOST_RULES if against is None else 1
-    for rule in sorted(alone, key=lambda rule: -(alone[rule]["share"] or 0.0))[:most]:
-        if alone[rule]["outputs"]:
+    for rule in sorted(alone, key=lambda rule: -(alone[rule].share or 0.0))[:most]:
+        if alone[rule].outputs:
             do = _to_meet(worth.results, name, rule, again=against is not None)
             yield _rule_step(worth, name, f"rule:{rule}:{name}", do, worth.of_rule(name, rule), against)
 
 
 def _to_meet(results: Results, name: str, rule: str, *, again: bool) -> str:
     """How a variant comes to meet a rule, which is named with what it says."""
-    variant = (results.get("variants") or {}).get(name) or {}
-    named = f"`{rule}`{_said((results.get('style') or {}).get('checks', {}).get(rule) or {})}"
-    if variant.get("source") == "template":
+    variant = results.variants.get(name)
+    rules = {} if results.style is None else results.style.checks
+    named = f"`{rule}`{_said(rules[rule]) if rule in rules else ''}"
+    if variant is not None and variant.source == "template":
         return f"change the template until it meets {named}"
-    if not variant.get("tuned"):
+    if variant is None or not variant.tuned:
         return f"put {named} into the prompt of {variant_name(name)}, with an example"
     return f"if you train again, add pairs that show {named}" if again else (
         f"add training pairs that show {named}, then train again"
@@ -171,9 +160,9 @@ def _rule_step(worth: Worth, name: str, id: str, do: str, points: Known, against
     )  # fmt: skip
 
 
-def _said(check: Results) -> str:
+def _said(rule: RuleInUse) -> str:
     """What a rule says, in brackets, if that is short and plain."""
-    text = str(check.get("sentence") or "").rstrip(".")
+    text = rule.sentence.rstrip(".")
     return f' ("{text}")' if text and len(text) <= LONGEST_RULE and not {"`", "\n", '"'} & set(text) else ""
 
 
@@ -182,19 +171,18 @@ def _examples(worth: Worth, *, again: bool, shown: bool) -> Iterator[Step]:
 
     `again` is for a model that is not used now; `shown` says that a step names what its pairs should show.
     """
-    curve, trained = worth.results.get("learning_curve") or {}, worth.results.get("training") or {}
-    doubling = curve.get("doubling")
-    if doubling is not None:
-        gain, pairs = doubling["gain"], doubling["to"] // 2
-        if gain["high"] < NOTICEABLE:
+    curve, trained = worth.results.learning_curve, worth.results.training
+    if curve is not None and curve.doubling is not None:
+        gain, pairs, doubled = curve.doubling.gain, curve.doubling.to // 2, curve.doubling.to
+        if gain.high < NOTICEABLE:
             return
         points = Known(
-            Amount(gain["value"], gain["low"], gain["high"]),
-            f"The learning curve from {say.count(pairs)} to {say.count(doubling['to'])} pairs.",
+            amount(gain.value, gain.low, gain.high),
+            f"The learning curve from {say.count(pairs)} to {say.count(doubled)} pairs.",
         )
         (month, saved), (people, once) = worth.of_points(points), worth.labelling(pairs)
         if saved.amount is not None:  # of a batch: what is saved once, less what the pairs cost
-            cost = once.amount or Amount(0.0)
+            cost = once.amount or amount(0.0)
             once = Known(saved.amount.plus(cost), f"{saved.how} {once.how}")
         do = f"write {say.count(pairs)} more training pairs, as many again, then train and compare again"
         yield Step(
@@ -209,7 +197,7 @@ def _examples(worth: Worth, *, again: bool, shown: bool) -> Iterator[Step]:
             id="examples", kind="examples", do="Train again only with more or better examples.", points=why, month=why,
             people=why, machine=worth.training(1, "1 for the same pairs"),
         )  # fmt: skip
-    if (trained.get("train_pairs") or 0) >= FEWEST_FOR_CURVE and not trained.get("hosted"):
+    if trained is not None and trained.train_pairs >= FEWEST_FOR_CURVE and trained.hosted is None:
         yield Step(
             id="measure:examples", kind="measure", command="tuneworth train --learning-curve",
             do="Train on parts of the pairs to see what more of them would bring.", points=why, month=why,

@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import structs
 
-from ...core import DataError, completed, damage, from_json, home_of, say
+from ...core import DataError, damage, home_of, say
 from ...curate import read_tested, tested_files
 from ...evaluate import Evaluated, EvaluateSettings, Outcomes, Raw, read_lines, read_raws, with_judgements, write_scored
-from ...evaluate.results import Results
+from ...evaluate.results import ChangedSetting, Provenance, Results
 from ...style import StyleSchema
 from ..gather.gathering import TRAIN_OUTPUTS, train_outcomes
 from ..load import counts_tokens, local_counter
 from ..project import PROJECT_FILE, Project, read_project
 from ..run import Run
-from ..runs import with_inputs
+from ..runs import provenance_of, with_files
 from .collected import collected_inputs, collected_style, evaluate_collected
 from .evaluate import evaluate_in_project, run_context
 from .gates import evaluate_gates, parse_gate
@@ -57,9 +58,11 @@ def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
         run.talk.note(f"note: the verdict is the stored one: {error}")
         _recount_people(run)
         return []
-    evaluated = replace(today.evaluated, results=_with_people(run, today.evaluated))
-    if before := run.results.get("gates"):
-        evaluated.results["gates"] = evaluate_gates([parse_gate(gate["gate"]) for gate in before], evaluated.results)
+    results = _with_people(run, today.evaluated)
+    if run.results is not None and run.results.gates:
+        gates = [parse_gate(gate.gate) for gate in run.results.gates]
+        results = structs.replace(results, gates=evaluate_gates(gates, results))
+    evaluated = replace(today.evaluated, results=results)
     changed = keep_evaluated(run, evaluated, today.stated, write=write_scored)
     if changed:
         run.update(inputs=today.inputs)
@@ -68,11 +71,11 @@ def decide_again(run: Run, *, allow_code: bool = False) -> Changes:
     return changed
 
 
-def change_line(change: Mapping[str, Any]) -> str:
+def change_line(change: ChangedSetting) -> str:
     """One change in words: the key, its old and its new value."""
-    if change["key"] == "style":
+    if change.key == "style":
         return "changed: the style; the outputs are scored by its current rules"
-    return f"changed: {change['key']} from {_value(change['from'])} to {_value(change['to'])}"
+    return f"changed: {change.key} from {_value(change.from_)} to {_value(change.to)}"
 
 
 def _value(value: Any) -> str:
@@ -152,28 +155,30 @@ def _inputs(run: Run, settings: EvaluateSettings | None, style: StyleSchema) -> 
     return pairs, raws
 
 
-def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> dict[str, Any]:
+def _provenance(run: Run, files: Iterable[tuple[str, Path]]) -> Provenance:
     """The provenance of the results, with the current fingerprints of these inputs."""
-    before = run.results.get("provenance") or {}
-    return {**before, "inputs": with_inputs(before.get("inputs") or [], run.folder, files)}
+    before = None if run.results is None else run.results.provenance
+    return with_files(before or provenance_of({}), run.folder, files)
 
 
-def _measured(results: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(results: Results | None) -> dict[str, Any]:
     """Findings that do not depend on the settings: data, training, forgetting, omitted rivals."""
-    risks = {risk["id"]: risk for risk in results.get("risks") or []}
-    forgetting = risks.get("forgetting") or {}
+    if results is None:
+        return {}
     return {
-        "data": results.get("data"),
-        "training": results.get("training"),
-        "forgetting": forgetting if "areas" in forgetting else None,
-        "left_out": [(row["name"], row["why"]) for row in results.get("rivals") or [] if not row["measured"]],
+        "data": results.data,
+        "training": results.training,
+        "forgetting": next(
+            (risk for risk in results.risks if risk.id == "forgetting" and risk.areas is not None), None
+        ),
+        "left_out": [(row.name, row.why or "") for row in results.rivals if not row.measured],
     }
 
 
 def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
     """The outcomes of the candidate's stored outputs for train pairs, by the current style; None if there are none."""
-    file, risks = run.folder / TRAIN_OUTPUTS, run.results.get("risks") or []
-    measured = any(risk["id"] == "overfitting" and risk.get("train") for risk in risks)
+    file, risks = run.folder / TRAIN_OUTPUTS, () if run.results is None else run.results.risks
+    measured = any(risk.id == "overfitting" and risk.train is not None for risk in risks)
     tuned = next((raw for raw in raws if raw.variant.name == run.project.evaluate.candidate), None)
     if not measured or tuned is None or not file.is_file():
         return None
@@ -182,19 +187,19 @@ def _on_train(run: Run, raws: Sequence[Raw]) -> Outcomes | None:
     return train_outcomes(run, pairs, outputs, tuned.variant, count_tokens=tuned.count_tokens)
 
 
-def _with_people(run: Run, evaluated: Evaluated) -> dict[str, Any]:
+def _with_people(run: Run, evaluated: Evaluated) -> Results:
     """The results with people's judgements: counted again, or as before if the outputs that people saw have changed."""
     from ...reports import read_run
 
     lines = evaluated.outputs.unique(["id", "variant"], keep="first", maintain_order=True).iter_rows(named=True)
     outputs = {(line["id"], line["variant"]): line for line in lines}
-    results = from_json(completed(evaluated.results, Results), Results)
     try:
-        judged = count_people(run, lambda: replace(read_run(run.folder), results=results, outputs=outputs))
+        judged = count_people(run, lambda: replace(read_run(run.folder), results=evaluated.results, outputs=outputs))
     except DataError as error:
         run.talk.note(_as_before(error))
         judged = None
-    if (judged := judged or run.results.get("judgements")) is None:
+    judged = judged or (None if run.results is None else run.results.judgements)
+    if judged is None:
         return evaluated.results
     return with_judgements(with_people_named(run, evaluated.results), judged)
 

@@ -16,15 +16,15 @@ from ...evaluate import (
     Raw,
     RunContext,
     Variant,
-    Way,
     evaluate_outputs,
     made_from,
     read_outputs,
 )
+from ...evaluate.results import Provenance, Way
 from ...style import StyleSchema, read_style
 from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
-from ..runs import Stopwatch, check_place, from_run, read_run, start_run, test_set_uses
+from ..runs import Stopwatch, check_place, from_run, provenance_of, read_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
 from .roles import judged_by, with_settings
@@ -32,8 +32,6 @@ from .texts import texts_by_id
 from .verdicts import keep_evaluated, stated_by
 
 __all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
-
-PROVENANCE = ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command")
 
 
 def judge_outputs(
@@ -97,7 +95,7 @@ def judge_outputs(
         places = _places(run, opened, None if style is None else schema)
         run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
         _write_pairs(table, run.folder)
-        provenance = {key: run.facts[key] for key in PROVENANCE}
+        provenance = provenance_of(run.facts)
         evaluated, stated = evaluate_collected(
             run, table, read, call, project=opened, style=schema, provenance=provenance
         )  # fmt: skip
@@ -135,7 +133,7 @@ def _places(run: Run, project: Project | None, style: StyleSchema | None) -> dic
 
 def evaluate_collected(
     run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], call: Mapping[str, Any], *, project: Project | None,
-    style: StyleSchema, provenance: Mapping[str, Any],
+    style: StyleSchema, provenance: Provenance,
 ) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
     """The evaluation of collected outputs by the settings of the `call`, else of the project; and these settings."""
     names = [raw.variant.name for raw in raws]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
+from msgspec import structs
 
-from ...core import DataError, Talk, alone_in_run
+from ...core import DataError, Talk, alone_in_run, read_record
+from ...curate import Curation, Tested
 from ...evaluate import (
     AUTO,
     AnswerStore,
@@ -17,6 +19,7 @@ from ...evaluate import (
     Variant,
     evaluate_outputs,
 )
+from ...evaluate.results import Problem
 from ...train import refresh_card
 from ..gather.baselines import PlannedRival, planned_rivals
 from ..gather.gathering import gather
@@ -24,9 +27,8 @@ from ..gather.output_plan import OutputSet, required_outputs
 from ..gather.sources import Remote, remote_of
 from ..load import check_costs
 from ..run import TRAINED, At, Run, console_for, open_run, resumable
-from ..runs import Stopwatch, test_set_uses
-from ..training.learning_curve import read_curve
-from ..training.trained import trained
+from ..runs import Stopwatch, provenance_of, test_set_uses
+from ..training.trained import read_curve, trained
 from .finish import finish_evaluation
 from .gate_paths import Gate, project_gates
 from .verdicts import keep_evaluated, stated_by
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from ...train import LoadedModel
 
 __all__ = ["evaluate_in_project", "evaluate_run", "evaluate_stage", "plan_evaluation", "run_context"]
+
+SUMMARY = "curate/summary.json"
 
 
 def evaluate_run(
@@ -138,21 +142,13 @@ def _probed(settings: EvaluateSettings, variants: Sequence[Variant]) -> Variant 
 
 def run_context(run: Run, *, tested: int, of: int) -> RunContext:
     """The results of the earlier stages, from the run folder."""
-    facts = run.facts
-    data = {**run.curation, "tested": {"pairs": tested, "of": of}} if run.curation else None
-    provenance = {
-        key: facts.get(key)
-        for key in ("versions", "seed", "inputs", "hardware", "seconds", "test_set_used", "command", "model")
-    }
+    facts, data = run.facts, read_record(run.folder / SUMMARY, SUMMARY, Curation)
+    if data is not None:
+        data = structs.replace(data, tested=Tested(pairs=tested, of=of))
+    leaks = 0 if data is None or data.certificate is None else data.certificate.pairs_at_or_above
+    leaked = Problem(what="data", text=f"{leaks} held-out pairs repeat a training pair with the same facts")
     return RunContext(
-        data, trained(run.folder), provenance, run.train, _validity(data), learning_curve=read_curve(run.folder),
-        identifiers=run.project.data.identifiers, project=facts.get("project", ""), created=facts.get("created", ""),
+        data, trained(run.folder), provenance_of(facts), run.train, [leaked] if leaks else [],
+        learning_curve=read_curve(run.folder), identifiers=run.project.data.identifiers,
+        project=facts.get("project", ""), created=facts.get("created", ""),
     )  # fmt: skip
-
-
-def _validity(data: dict[str, Any] | None) -> list[dict[str, str]]:
-    """The problems that make the comparison invalid, whatever the outputs are."""
-    leaks = ((data or {}).get("certificate") or {}).get("pairs_at_or_above") or 0
-    if not leaks:
-        return []
-    return [{"what": "data", "text": f"{leaks} held-out pairs repeat a training pair with the same facts"}]

@@ -3,18 +3,32 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...core import DataError, TuneworthError, disk_refusals, home_of
+from msgspec.structs import replace
+
+from ...core import ConfigError, DataError, TuneworthError, disk_refusals, home_of, write_whole
+from ...evaluate import results_text
+from ...evaluate.results import RESULTS
 from ..run import Run
-from .gates import Gate, record_gates
+from .gates import Gate, evaluate_gates, failed_gates
 
 __all__ = ["finish_evaluation", "renew_reports", "write_reports"]
 
 
 def finish_evaluation(run: Run, gates: Sequence[Gate]) -> TuneworthError | None:
-    """Check the gates on the new results and write the report; returns the error of gates that do not hold."""
-    results = run.results
-    error = record_gates(run.folder, gates, results)
-    run.keep(run.folder / "results.json", results)
+    """Check the gates on the new results and write the report.
+
+    Returns the error of gates that do not hold; that of a path that cannot exist, after which no gate is recorded.
+    """
+    error, results = None, run.results
+    if gates and results is not None:
+        try:
+            outcomes = evaluate_gates(gates, results)
+        except ConfigError as impossible:
+            error = impossible
+        else:
+            results, error = replace(results, gates=outcomes), failed_gates(outcomes)
+            write_whole(run.folder / RESULTS, results_text(results))
+            run.keep(run.folder / RESULTS, results)
     with run.talk.progress("report"):
         write_reports(run.folder)
     return error

@@ -1,17 +1,17 @@
 """Gates: conditions on results.json that a CI job can fail on."""
 
-import json
 import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, GateFailed, TuneworthError, nearest, read_stored, write_whole
+from ...core import ConfigError, GateFailed, Record, as_json, nearest
+from ...evaluate.results import Gate as Outcome
+from ...evaluate.results import Results
 
-__all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate", "record_gates"]
+__all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate"]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
@@ -52,49 +52,30 @@ def parse_gate(text: str) -> Gate:
     return Gate(text.strip(), tuple(path.split(".")), compare, value)
 
 
-def evaluate_gates(gates: Sequence[Gate], results: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{gate, value, holds}` for each gate on the results; no gate holds for a null value.
+def evaluate_gates(gates: Sequence[Gate], results: Record) -> list[Outcome]:
+    """Each gate on results, or on a comparison of runs; no gate holds for a null value.
 
     Raises: ConfigError if a path cannot exist or does not end at a single value.
     """
-    outcomes = []
+    content, outcomes = as_json(results), []
     for gate in gates:
-        value = _follow(gate, results)
-        if value is None:
+        value = _follow(gate, content)
+        if value is None and isinstance(results, Results):
             _check_measured(gate, results)
-        outcomes.append({"gate": gate.text, "value": value, "holds": value is not None and _holds(gate, value)})
+        outcomes.append(Outcome(gate=gate.text, value=value, holds=value is not None and _holds(gate, value)))
     return outcomes
 
 
-def record_gates(run: Path, gates: Sequence[Gate], results: dict[str, Any]) -> TuneworthError | None:
-    """Check the gates and record their outcomes in `results` and the run's results.json.
-
-    Returns the error to raise once the report is written: ConfigError if a path cannot exist (nothing is recorded then),
-    GateFailed with every gate that does not hold, or None.
-    """
-    if not gates:
-        return None
-    stored = read_stored(run / "results.json", "results.json")
-    try:
-        outcomes = evaluate_gates(gates, stored)
-    except ConfigError as error:
-        return error
-    results["gates"] = outcomes
-    text = json.dumps(stored | {"gates": outcomes}, ensure_ascii=False, indent=2)
-    write_whole(run / "results.json", text.encode("utf-8", errors="replace"))
-    return failed_gates(outcomes)
-
-
-def failed_gates(outcomes: Sequence[Mapping[str, Any]]) -> GateFailed | None:
+def failed_gates(outcomes: Sequence[Outcome]) -> GateFailed | None:
     """The error with every gate that does not hold; None if all hold."""
-    failed = [f"gate failed: {gate['gate']}: {_value_text(gate['value'])}" for gate in outcomes if not gate["holds"]]
+    failed = [f"gate failed: {outcome.gate}: {_value_text(outcome.value)}" for outcome in outcomes if not outcome.holds]
     return GateFailed("\n".join(failed)) if failed else None
 
 
-def _check_measured(gate: Gate, results: Mapping[str, Any]) -> None:
+def _check_measured(gate: Gate, results: Results) -> None:
     """Raises: ConfigError if the gate is on a share that no must rule of the style measures."""
-    checks = ((results.get("style") or {}).get("checks") or {}).values()
-    about = {"facts" if check["about"] == "facts" else "form" for check in checks if check["level"] == "must"}
+    checks = () if results.style is None else results.style.checks.values()
+    about = {"facts" if check.about == "facts" else "form" for check in checks if check.level == "must"}
     for share, kind, what in (("consistent", "form", "form or wording"), ("faithful", "facts", "facts")):
         if share in gate.path[-2:-1] and kind not in about:
             raise ConfigError(

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...core import DataError, home_of, read_regular, read_stored, say, whole_folder, write_whole
+from msgspec.structs import replace
+
+from ...core import DataError, home_of, read_regular, say, whole_folder, write_whole
+from ...evaluate.results import RESULTS, Results, read_results
 from ..run import Run
-from ..runs import JUDGEMENTS, with_inputs
+from ..runs import JUDGEMENTS, with_files
 from .finish import renew_reports
 
 if TYPE_CHECKING:
     from ...evaluate import JudgedRun, Judgements
+    from ...evaluate.results import Judgements as Counted
     from ...reports import StoredRun
 
 __all__ = [
@@ -48,28 +52,27 @@ def recount_judgements(run: Run) -> None:
         _write(run, judgements)
 
 
-def _write(run: Run, judgements: dict[str, Any]) -> None:
-    from ...evaluate import results_text, with_judgements
+def _write(run: Run, judgements: "Counted") -> None:
+    from ...evaluate import results_text, same_results, with_judgements
 
-    file = run.folder / "results.json"
-    text = results_text(with_judgements(with_people_named(run, read_stored(file, "results.json")), judgements))
-    if file.read_bytes() != text:
+    before = read_results(run.folder)
+    results = with_judgements(with_people_named(run, before), judgements)
+    if not same_results(results, before):
         with run.changing() as staged:
-            write_whole(staged.folder / "results.json", text)
+            write_whole(staged.folder / RESULTS, results_text(results))
             renew_reports(staged.folder)
 
 
-def with_people_named(run: Run, results: dict[str, Any]) -> dict[str, Any]:
+def with_people_named(run: Run, results: Results) -> Results:
     """The results with the folder of live judgements, whose files name people, among the inputs of their provenance."""
-    folder, provenance = home_of(run.folder) / JUDGEMENTS, results.get("provenance")
-    if not provenance or not any(folder.glob("*.json")):
+    folder, provenance = home_of(run.folder) / JUDGEMENTS, results.provenance
+    if provenance is None or not any(folder.glob("*.json")):
         return results
-    inputs = with_inputs(provenance.get("inputs") or [], run.folder, [("judgements", folder)])
-    return {**results, "provenance": {**provenance, "inputs": inputs}}
+    return replace(results, provenance=with_files(provenance, run.folder, [("judgements", folder)]))
 
 
-def count_people(run: Run, read: Callable[[], "StoredRun"]) -> dict[str, Any] | None:
-    """The `judgements` of results.json, from stored and live judgements; None if there are none.
+def count_people(run: Run, read: Callable[[], "StoredRun"]) -> "Counted | None":
+    """What people's stored and live judgements say together; None if there are none.
 
     `read` is called only if there are some. Notes say which are not counted, such as those of earlier outputs, and how many
     people are. Raises: DataError if no two variants were compared.
@@ -119,8 +122,8 @@ def _sessions(files: Iterable[Path], run: "JudgedRun") -> tuple[dict[Path, "Judg
     return found, problems
 
 
-def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
-    """The `judgements` of results.json, from these files and live judgements; a session in both counts once.
+def _count(stored: "StoredRun", files: Sequence[Path]) -> "Counted":
+    """What these files and live judgements say together; a session in both counts once.
 
     `live` is the number of people who judged live.
 
@@ -134,7 +137,7 @@ def _count(stored: "StoredRun", files: Sequence[Path]) -> dict[str, Any]:
     judgements = judgement_results(read_judgements(both, run), run)
     if judgements is None:
         raise DataError(f"{files[0]}: the file has no choices yet")
-    return judgements | ({"live": len(set(live) & set(both))} if live else {})
+    return replace(judgements, live=len(set(live) & set(both))) if live else judgements
 
 
 def _newer(files: Sequence[Path], live: Sequence[Path], run: "JudgedRun") -> list[Path]:

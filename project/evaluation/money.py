@@ -7,6 +7,7 @@ from typing import Any
 
 from ...core import ConfigError, DataError, Talk, read_toml
 from ...evaluate import Money, check_roi, compute_money, read_roi, with_price_path
+from ...evaluate.results import Results
 from ..project import PROJECT_FILE, exact
 from ..run import QUIET, Run
 from ..runs import run_folder
@@ -36,10 +37,7 @@ def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | Non
     if path.suffix == ".toml" and path.name != PROJECT_FILE:
         return stated_money(path, seed=seed or 0)
     run = Run(evaluated_run(path), talk=None if seed is None else replace(QUIET, seed=seed, seed_given=True))
-    evaluated = evaluate_again(run).evaluated
-    _require_money(run.folder, evaluated.results)
-    assert evaluated.money is not None
-    return evaluated.money
+    return _require_money(run.folder, evaluate_again(run).evaluated.results)
 
 
 def stated_money(file: Path, *, seed: int = 0) -> Money:
@@ -91,8 +89,8 @@ def evaluated_run(path: Path) -> Path:
     )
 
 
-def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Changes]:
-    """Update the verdict of the run at a path, whose costs must be stated; returns the run and what changed.
+def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Money, Changes]:
+    """Update the verdict of the run at a path, whose costs must be stated; returns the run, its money and what changed.
 
     Raises: as `evaluated_run` and `decide_again`; ConfigError if no costs are stated.
     """
@@ -104,15 +102,15 @@ def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None =
     with run.changing() as staged:
         changed = decide_again(staged, allow_code=allow_code)
         renew_reports(staged.folder)
-    _require_money(run.folder, run.results)
-    return run, changed
+    return run, _require_money(run.folder, run.results), changed
 
 
-def _require_money(folder: Path, results: Mapping[str, Any]) -> None:
-    if not results.get("comparison"):
+def _require_money(folder: Path, results: Results | None) -> Money:
+    if results is None or results.comparison is None:
         raise DataError(f"{folder} does not compare two variants, so there are no costs to compare")
-    if results.get("money") is None:
+    if results.money is None:
         raise ConfigError(
             f"{folder}: neither its project nor its call has a [roi] table\n"
             "Add one with the volume, the investment and prices, or use --config FILE with stated numbers."
         )
+    return results.money

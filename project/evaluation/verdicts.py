@@ -2,12 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from ...core import sha256_file
-from ...evaluate import Evaluated, results_text, write_evaluated
+from ...evaluate import Evaluated, same_results, write_evaluated
+from ...evaluate.results import RESULTS, ChangedSetting, EarlierVerdict, Verdict
 from ...style import StyleSchema
 from ..project import Project
 from ..run import Run
@@ -18,7 +22,7 @@ __all__ = ["Changes", "changes", "keep_evaluated", "stated_by", "unapplied"]
 _COMPARISON = frozenset({"margin", "facts_margin", "baseline", "candidate", "rivals"})
 _VARIANT = frozenset({"repair", "tuned", "fallback", "template"})
 Stated = Mapping[str, Any]
-Changes = list[dict[str, Any]]
+Changes = list[ChangedSetting]
 
 
 def stated_by(project: Project | None, style: StyleSchema, own: Stated | None = None) -> dict[str, Any]:
@@ -57,9 +61,9 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def changes(before: Stated, now: Stated) -> Changes:
-    """`{key, from, to}` for each setting that differs; null where it is not stated."""
+    """Each setting that differs; None where it is not stated."""
     return [
-        {"key": key, "from": before.get(key), "to": now.get(key)}
+        ChangedSetting(key=key, from_=before.get(key), to=now.get(key))
         for key in {**before, **now}
         if before.get(key) != now.get(key)
     ]
@@ -73,27 +77,23 @@ def keep_evaluated(
     A verdict that differs, or was given by other settings, is added to the earlier ones: `verdicts` of results.json.
     """
     before, decided = run.results, run.facts.get("decided") or {}
-    results, verdict = evaluated.results, before.get("verdict")
+    verdict, verdicts = (None, []) if before is None else (before.verdict, list(before.verdicts))
     changed = changes(decided["stated"], stated) if decided else []
-    results["verdicts"] = list(before.get("verdicts") or [])
-    if verdict and (changed or _differ(verdict, results["verdict"])):
-        results["verdicts"].append(
-            {
-                "created": decided.get("created") or before.get("created"),
-                "decision": verdict["decision"],
-                "sentence": verdict["sentence"],
-                "changed": changed,
-            }
+    new = not decided
+    if before is not None and verdict is not None and (changed or _differ(verdict, evaluated.results.verdict)):
+        given = decided.get("created") or before.created
+        verdicts.append(
+            EarlierVerdict(created=given, decision=verdict.decision, sentence=verdict.sentence, changed=changed)
         )
-    new = not decided or len(results["verdicts"]) > len(before.get("verdicts") or [])
-    file = run.folder / "results.json"
-    if not file.is_file() or file.read_bytes() != results_text(results):
+        new = True
+    evaluated = replace(evaluated, results=structs.replace(evaluated.results, verdicts=verdicts))
+    if not same_results(evaluated.results, before):
         write(evaluated, run.folder)
-        run.keep(file, results)
+        run.keep(run.folder / RESULTS, evaluated.results)
     if new or changed:
         run.update(decided={"created": datetime.now(UTC).isoformat(timespec="seconds"), "stated": dict(stated)})
     return changed
 
 
-def _differ(before: Mapping[str, Any], now: Mapping[str, Any] | None) -> bool:
-    return now is None or any(before[key] != now[key] for key in ("decision", "sentence"))
+def _differ(before: Verdict, now: Verdict | None) -> bool:
+    return now is None or (before.decision, before.sentence) != (now.decision, now.sentence)

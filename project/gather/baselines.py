@@ -295,7 +295,8 @@ def _planned(
         ahead = forecast_retries(plan, store, tries=retry.tries, longest_output=run.longest_output)
     elif plan is not None:
         ahead = forecast(plan, store, longest_output=run.longest_output)
-    speed = ((run.results.get("seconds") or {}).get(base.name) or {}).get("per_second")
+    timed = None if run.results is None else run.results.seconds.get(base.name)
+    speed = None if timed is None else timed.per_second
     together = base.settings.concurrency if base.endpoint else 1
     return PlannedRival(
         baseline.name, baseline.variant.way, base.name,

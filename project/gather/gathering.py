@@ -27,6 +27,7 @@ from ...evaluate import (
     read_outputs,
     score_outputs,
 )
+from ...evaluate.results import Risk
 from ..load import lacks_for_training, load, model_name
 from ..run import Run
 from ..runs import Stopwatch
@@ -52,7 +53,7 @@ class Probes:
     """
 
     on_train: Outcomes | None
-    forgetting: dict[str, Any] | None
+    forgetting: Risk | None
     general: pl.DataFrame | None
     train_outputs: pl.DataFrame | None
 
@@ -283,7 +284,7 @@ def _fitting(model: LocalModel, variant: Variant, pairs: pl.DataFrame, *, limit:
 # --- general prompts --------------------------------------------------------------------------------------------
 
 
-def _general(model: LocalModel, variant: Variant) -> tuple[dict[str, Any] | None, pl.DataFrame | None]:
+def _general(model: LocalModel, variant: Variant) -> tuple[Risk | None, pl.DataFrame | None]:
     """The risk `forgetting` and the answers that it is based on."""
     before = Variant("base", "base model")
     after = Variant(variant.name, variant.source, adapter=variant.adapter)

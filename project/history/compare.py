@@ -1,6 +1,6 @@
 """Compares judged runs: each with the one before it, and the first with the last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -8,8 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, DataError, Talk, TuneworthError, printable
-from ...evaluate import ComparedJudged, Judged, compare_judged
+from msgspec.structs import asdict, replace
+
+from ...core import ConfigError, DataError, Talk, TuneworthError, as_json, printable
+from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compare_judged
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
@@ -18,22 +20,26 @@ from .style_of import stated_style
 
 __all__ = ["ComparedRuns", "compare_runs"]
 
-SCHEMA = "tuneworth/comparison/1"
-# The errors that parts of results.json of an unexpected shape can raise.
-_SHAPE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What numbers that no run writes can raise.
+_UNUSUAL = (ArithmeticError, ValueError)
 
 
 @dataclass(frozen=True)
 class ComparedRuns:
-    """A comparison of runs, which prints as its answer. `results` is the content of comparison.json.
+    """A comparison of runs, which prints as its answer.
 
     `whole` compares the last run with the first; with more than two runs, `steps` compare each with the one before it.
     """
 
-    results: dict[str, Any]
+    comparison: Comparisons
     whole: ComparedJudged
     steps: tuple[ComparedJudged, ...] = ()
     gate_error: TuneworthError | None = None
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """The content of comparison.json."""
+        return as_json(self.comparison)
 
     def check_gates(self) -> None:
         """Raise an error if a gate failed.
@@ -48,18 +54,18 @@ class ComparedRuns:
 
         Without `examples`, no file contains a request or an output.
         """
-        return write_comparison(Path(folder), self.results, [self.whole, *self.steps], examples=examples)
+        return write_comparison(Path(folder), self.comparison, [self.whole, *self.steps], examples=examples)
 
     @cached_property
     def text(self) -> str:
         """The answer for a terminal."""
-        return compared_text(self.results)
+        return compared_text(self.comparison)
 
     def __repr__(self) -> str:
         return printable(self.text)
 
     def _repr_html_(self) -> str:
-        return compared_html(self.results)
+        return compared_html(self.comparison)
 
 
 def compare_runs(
@@ -94,12 +100,21 @@ def compare_runs(
         sides = [judged_by_style(side, schema) for side in sides]
     whole = _compared(sides[0], sides[-1], rescored)
     steps = tuple(_compared(*pair, rescored) for pair in pairwise(sides)) if len(sides) > 2 else ()
-    results = _results(sides, opened, whole, steps)
-    try:
-        results["gates"] = evaluate_gates(conditions, results) if conditions else None
-        failed: TuneworthError | None = failed_gates(results["gates"] or ())
-    except ConfigError as error:
-        failed = error
+    results = Comparisons(
+        schema="tuneworth/comparison/1",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        runs=[_run(side, run) for side, run in zip(sides, opened, strict=True)],
+        **asdict(whole.results),
+        steps=[step.results for step in steps],
+        gates=None,
+    )
+    failed: TuneworthError | None = None
+    if conditions:
+        try:
+            outcomes = evaluate_gates(conditions, results)
+            results, failed = replace(results, gates=outcomes), failed_gates(outcomes)
+        except ConfigError as error:
+            failed = error
     return ComparedRuns(results, whole, steps, failed)
 
 
@@ -137,19 +152,19 @@ def _compared(before: Judged, after: Judged, rescored: str | None) -> ComparedJu
     """Raises: DataError if the runs share no request, or a part of their results is damaged."""
     try:
         found = compare_judged(before, after, rescored=rescored)
-    except _SHAPE as error:
+    except _UNUSUAL as error:
         raise DataError(
             f"{before.name} or {after.name}: a part of results.json is missing or malformed ({error})\n"
             "Run `tuneworth evaluate` again for the older one."
         ) from error
-    if not found.results["shared"]["requests"]:
+    if not found.results.shared.requests:
         raise DataError(
             f"{before.name} and {after.name} share no request, so there is nothing to compare "
             f"({len(before.lines):,} and {len(after.lines):,} requests were tested)\n"
             "Compare runs of the same test set: keep splits.jsonl of the project, or pass both the same --pairs."
         )
-    style = found.results["style"]
-    if not style["same"] and not any(after.rules[name].get("level") == "must" for name in style["rules"]):
+    style = found.results.style
+    if not style.same and not any(after.rules[name].level == "must" for name in style.rules):
         raise DataError(
             f"the styles of {before.name} and {after.name} have no must rule in common, so what is acceptable cannot be "
             "compared\nScore both by one style: --style STYLE.yaml"
@@ -157,27 +172,14 @@ def _compared(before: Judged, after: Judged, rescored: str | None) -> ComparedJu
     return found
 
 
-def _results(
-    sides: Sequence[Judged], runs: Sequence[Run], whole: ComparedJudged, steps: Sequence[ComparedJudged]
-) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "runs": [_run(side, run) for side, run in zip(sides, runs, strict=True)],
-        **whole.results,
-        "steps": [step.results for step in steps],
-        "gates": None,
-    }
-
-
-def _run(side: Judged, run: Run) -> dict[str, Any]:
-    results: Mapping[str, Any] = side.results
-    return {
-        "name": side.name,
-        "folder": run.folder.resolve().name,
-        "project": str(results.get("project") or ""),
-        "created": str(results.get("created") or ""),
-        "variant": side.variant,
-        "requests": len(side.lines),
-        "decision": (results.get("verdict") or {}).get("decision"),
-    }
+def _run(side: Judged, run: Run) -> ComparedRun:
+    results = side.results
+    return ComparedRun(
+        name=side.name,
+        folder=run.folder.resolve().name,
+        project=results.project,
+        created=results.created,
+        variant=side.variant,
+        requests=len(side.lines),
+        decision=None if results.verdict is None else results.verdict.decision,
+    )

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, as_json, damage, nearest
+from ...core import ConfigError, DataError, damage, from_json, nearest
 from ...curate import read_tested, tested_files
 from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
 from ...reports import StoredRun, read_run, scored_lines
-from ...style import StyleSchema, check_table, open_fields, pair_columns, with_row_values
+from ...style import RuleInUse, StyleSchema, check_table, open_fields, pair_columns, with_row_values
 from ..load import counts_tokens, local_counter
 from ..run import Run
 
@@ -31,10 +31,9 @@ def judged_variant(run: Run, name: str, wanted: str | None) -> Judged:
     variant = _variant(stored, run.folder, wanted)
     lines, pairs = scored_lines(run.folder, variant), read_tested(run.folder)
     _check_ids(run.folder, pairs, lines)
-    checks = stored.results.quality[variant].checks
-    unscored = frozenset(check for check, found in checks.items() if found.unscored)
-    results = as_json(stored.results)
-    rules = (results["style"] or {}).get("checks") or {}
+    results = stored.results
+    unscored = frozenset(check for check, found in results.quality[variant].checks.items() if found.unscored)
+    rules = {} if results.style is None else results.style.checks
     return Judged(name, variant, pairs, lines, rules, results, stored.facts, unscored)
 
 
@@ -84,15 +83,17 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     pairs = side.pairs.filter(pl.col("id").is_in(list(side.lines)))
     if len({len(lines) for lines in side.lines.values()}) > 1:
         raise DataError(f"{side.name}: its requests have different numbers of outputs, so they cannot be scored again")
-    variant = (side.results.get("variants") or {}).get(side.variant) or {}
+    variant = side.results.variants.get(side.variant)
     rows = [_unrepaired(line) for name in pairs["id"] for line in side.lines[name]]
     outputs = pl.DataFrame(rows, schema=OUTPUT_SCHEMA, strict=False)
-    counter = local_counter(variant["model"]) if counts_tokens(style) and variant.get("model") else None
-    scores = score_outputs(pairs, outputs, style, count_tokens=counter, repair=variant.get("repair") or "off")
+    model = variant and variant.model
+    counter = local_counter(model) if model and counts_tokens(style) else None
+    repair = "off" if variant is None else variant.repair
+    scores = score_outputs(pairs, outputs, style, count_tokens=counter, repair=repair)
     lines: dict[str, list[dict[str, Any]]] = {}
     for row in scores.table.iter_rows(named=True):
         lines.setdefault(row["id"], []).append(row)
-    rules = {row.pop("id"): row for row in check_table(style)}
+    rules = {row["id"]: from_json(row, RuleInUse) for row in check_table(style)}
     unscored = frozenset(name for name in scores.status.columns if (scores.status[name] == "unscored").any())
     return replace(side, lines=lines, rules=rules, unscored=unscored)
 

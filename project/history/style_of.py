@@ -48,8 +48,9 @@ def _style_of(run: Run, letter: str, *, allow_code: bool) -> StyleSchema:
         style = read_project(to_path(run.folder, call["project"]), allow_code=allow_code).style
     else:
         raise DataError(f"--style {letter}: the style of {run.folder} was passed in Python and is in no file")
-    then = (run.results.get("provenance") or {}).get("inputs") or []
-    known = {(entry["path"], entry["sha256"]) for entry in then if entry.get("role") == "style"}
+    provenance = None if run.results is None else run.results.provenance
+    then = () if provenance is None else provenance.inputs or ()
+    known = {(file.path, file.sha256) for file in then if file.role == "style"}
     changed = [
         now["path"] for now in with_inputs([], run.folder, style.sources) if (now["path"], now["sha256"]) not in known
     ]

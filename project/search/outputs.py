@@ -111,7 +111,7 @@ class Asker:
         return SearchCost(
             calls=sum(map(len, tables)),
             tokens=int(sum(tokens.sum() for tokens in counted)) if known else None,
-            cost=None if None in costs else total,
+            cost=None if None in costs else float(total),
             currency=self.run.project.currency,
             seconds=float(sum(table["seconds"].sum() for table in tables)),
         )

@@ -2,33 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from msgspec import structs
 
-from ...core import ConfigError, DataError, read_stored, say, write_whole
+from ...core import ConfigError, DataError, as_json, read_stored, say, write_whole
 from ...evaluate import Variant, fit_curve, groups_of, score_outputs
+from ...evaluate.results import LearningCurve
 from ..gather.output_plan import limit_of
 from ..run import Run
 from ..runs import Stopwatch
 from .train import shown_fit, stated_settings
+from .trained import CURVE
 
 if TYPE_CHECKING:
     from ...train import LoadedModel, TrainSettings
 
-__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part", "read_curve"]
+__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part"]
 
 PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the run's adapter is trained on all of them
 FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
 FEWEST_GROUPS = 10  # in the smallest part; with fewer the curve depends on the choice of groups
-FILE = "learning_curve.json"
 
 
-def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
+def learn_curve(run: Run, *, loaded: "LoadedModel") -> LearningCurve:
     """Train on an eighth, a quarter and a half of the train pairs, and write `train/learning_curve.json`.
 
     Each adapter, and the run's own, generates outputs for the test pairs. The parts are nested, keep groups together and use
@@ -53,13 +54,14 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> dict[str, Any]:
     groups = groups_of(test)
     curve = fit_curve(
         list(adapters), np.array(outcomes).T[scored], None if groups is None else groups[scored], seed=run.seed
-    ).to_json()  # fmt: skip
-    curve["evidence"] = (
+    )  # fmt: skip
+    evidence = (
         f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
         "the interval does not include the effect of another training seed"
     )
+    curve = structs.replace(curve, evidence=evidence)
     with run.changing() as staged:
-        write_whole(staged.folder / "train" / FILE, json.dumps(curve, ensure_ascii=False, indent=1) + "\n")
+        write_whole(staged.folder / CURVE, json.dumps(as_json(curve), ensure_ascii=False, indent=1) + "\n")
         staged.update(seconds={"learning curve": watch.seconds()})
     return curve
 
@@ -163,15 +165,10 @@ def _summary(folder: Path) -> dict[str, Any]:
     return summary
 
 
-def read_curve(run: Path) -> dict[str, Any] | None:
-    """The learning curve of a run's training; None if there is none."""
-    return read_stored(run / "train" / FILE, f"train/{FILE}") or None
-
-
-def curve_text(curve: Mapping[str, Any]) -> str:
+def curve_text(curve: LearningCurve) -> str:
     """The curve as lines for a terminal."""
     lines = ["", "Trained on   acceptable on the test pairs"]
-    for size, share in zip(curve["sizes"], curve["acceptable"], strict=True):
-        span = say.percent_range(share["low"], share["high"])
-        lines.append(f"{size:>6,} pairs   {say.percent(share['share']):>6} ({span})")
-    return "\n".join([*lines, curve["sentence"]])
+    for size, share in zip(curve.sizes, curve.acceptable, strict=True):
+        span = say.percent_range(share.low, share.high)
+        lines.append(f"{size:>6,} pairs   {say.percent(share.share):>6} ({span})")
+    return "\n".join([*lines, curve.sentence])

@@ -1,37 +1,43 @@
-"""The summary of a run's training with its thinned log."""
+"""What a run's training left: its summary with the thinned log, and its learning curve."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import home_of, read_stored, read_stored_lines
+from msgspec.structs import replace
 
-__all__ = ["thinned", "trained"]
+from ...core import from_json, home_of, read_record, read_stored_lines
+from ...evaluate.results import LearningCurve, LogStep, Training
 
-SUMMARY, LOG = "train/summary.json", "train/log.jsonl"
+__all__ = ["CURVE", "read_curve", "thinned", "trained"]
+
+SUMMARY, LOG, CURVE = "train/summary.json", "train/log.jsonl", "train/learning_curve.json"
 MOST_LINES = 300  # of the log, more than any chart can show
 MOST_NOTICES = 20  # a full disk causes one at every checkpoint
 
 Line = Mapping[str, Any]
 
 
-def trained(run: Path) -> dict[str, Any] | None:
+def trained(run: Path) -> Training | None:
     """The summary of the run's fit with its log, thinned; None if nothing was trained.
 
     Raises: DataError if summary or log cannot be read.
     """
-    if not (run / SUMMARY).exists():
+    found = read_record(run / SUMMARY, SUMMARY, Training)
+    if found is None:
         return None
-    found = read_stored(run / SUMMARY, SUMMARY)
-    notices = [str(text) for text in found.get("notices") or []]
+    notices = found.notices
     if len(notices) > MOST_NOTICES:
-        notices = [
-            *notices[: MOST_NOTICES - 1],
-            f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json",
-        ]
-    log = list(read_stored_lines(home_of(run) / LOG, LOG, torn=True))
-    return {**found, "notices": notices, "log": thinned(log)}
+        more = f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json"
+        notices = [*notices[: MOST_NOTICES - 1], more]
+    log = thinned(list(read_stored_lines(home_of(run) / LOG, LOG, torn=True)))
+    return replace(found, notices=notices, log=from_json(log, list[LogStep]))
+
+
+def read_curve(run: Path) -> LearningCurve | None:
+    """The learning curve of a run's training; None if there is none."""
+    return read_record(run / CURVE, CURVE, LearningCurve)
 
 
 def thinned(log: Sequence[Line], *, most: int = MOST_LINES) -> list[dict[str, Any]]:

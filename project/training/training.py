@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import DataError, Talk, notebook_page, printable, quote, say
+from ...core import DataError, Talk, as_json, from_json, notebook_page, printable, quote, say
+from ...evaluate.results import LearningCurve
 from ..load import load
 from ..run import CURATED, At, Run, console_for, open_run, resumable
 from .learning_curve import curve_parts, curve_text, learn_curve
@@ -39,7 +40,7 @@ class Training:
         text = train_text(self.summary, self._log, run=quote(str(self.run.folder)))
         parts = [f"{text}\n\nAdapter: {self.adapter}"]
         if "learning_curve" in self.summary:
-            parts.append(curve_text(self.summary["learning_curve"]))
+            parts.append(curve_text(from_json(self.summary["learning_curve"], LearningCurve)))
         if "merged" in self.summary:
             parts.append(merge_text(self.summary))
         return "\n".join(parts)
@@ -56,7 +57,8 @@ class Training:
 
     @property
     def _log(self) -> list[dict[str, Any]]:
-        return (trained(self.run.folder) or {}).get("log", [])
+        found = trained(self.run.folder)
+        return [] if found is None else as_json(found.log)
 
 
 def train_adapter(
@@ -89,7 +91,7 @@ def train_adapter(
         return Training(opened, summary)
     if learning_curve:
         loaded = loaded or load(opened.project, opened.talk)
-        summary = {**summary, "learning_curve": learn_curve(opened, loaded=loaded)}
+        summary = {**summary, "learning_curve": as_json(learn_curve(opened, loaded=loaded))}
     if merge or gguf:
         summary = {**summary, **merge_run(opened, gguf=gguf, loaded=loaded)}
     return Training(opened, summary)

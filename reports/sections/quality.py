@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...core import Row, as_json, row_text
+from ...core import Row, row_text
 from ...core import unbroken as say
 from ...evaluate import both_shares
 from ...evaluate.results import Lengths, OutputLengths, SimilarityScore, TwoSample
@@ -79,7 +79,7 @@ def lead(run: StoredRun) -> str:
     if run.results.comparison is None or run.acceptable(run.baseline) is None:
         whose = capital(named(run.candidate, run.results))
         return f"{whose} keeps every must rule on {say.percent(share)} of the requests."
-    return f"{capital(quoted(both_shares(as_json(run.results))))}{_moves_words(run)}."
+    return f"{capital(quoted(both_shares(run.results)))}{_moves_words(run)}."
 
 
 def _judged(run: StoredRun) -> set[str]:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ...core import as_json
 from ...core import unbroken as say
 from ...evaluate import cause_words, tells
 from ...evaluate.results import CheckScore
-from ..charts.axes import Axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Axis, Figure, render_figure
 from ..charts.rows import dumbbell
 from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun
@@ -152,7 +150,7 @@ def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] 
         if run.way(name) == "repair" or (names is not None and name not in names):
             continue
         scored = run.results.quality[name]
-        entries = [entry for entry in as_json(scored.causes) if not telling or tells(entry)]
+        entries = [entry for entry in scored.causes if not telling or tells(entry)]
         clauses = [quoted(cause_words(entry)) for entry in entries]
         if scored.unscored:
             clauses.append(f"{say.count(scored.unscored, 'request')} excluded because they could not be scored")

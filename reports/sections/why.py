@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from ...core import as_json
 from ...core import unbroken as say
 from ...evaluate import futures_clause, gap_clause
 from ...evaluate.results import Verdict, VerdictFlip
@@ -67,7 +66,7 @@ def lead(run: StoredRun, verdict: Verdict) -> str:
 
 
 def _gap(run: StoredRun) -> str:
-    return quoted(gap_clause(as_json(run.results))) if run.gap else ""
+    return quoted(gap_clause(run.results)) if run.gap else ""
 
 
 def _chance(run: StoredRun) -> str:
@@ -76,7 +75,7 @@ def _chance(run: StoredRun) -> str:
         return ""
     if money.probability_of_payback_in_target is None or not money.target_payback_days:
         return ""
-    chance, way = quoted(futures_clause(as_json(money))), cheaper_way(run)
+    chance, way = quoted(futures_clause(money)), cheaper_way(run)
     if way is None:
         return chance
     payback = "never" if way.payback_days is None else f"after {say.days(way.payback_days)}"

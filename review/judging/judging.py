@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ...core import ConfigError, DataError
+from ...core import ConfigError, DataError, as_json
 from ...evaluate import JudgedRun, Judgements, judgement_results, read_judgements
 from ...project import JUDGEMENTS, Run, judged_run, usable_judgements
 from ...reports import StoredRun, read_run
@@ -230,11 +230,9 @@ def _tally(session: Session, compared: _Compared) -> dict[str, Any] | None:
     found = judgement_results([Judgements(session.judge, session.seed, choices)], compared.run)
     if found is None:
         return None
-    together = found["together"]
+    counts = {side: getattr(found.together, side) for side in ("candidate", "baseline", "equal")}
     names = {"candidate": compared.run.candidate, "baseline": compared.run.baseline}
-    return (
-        {side: together[side] for side in ("candidate", "baseline", "equal")} | together["preferred"] | {"names": names}
-    )
+    return counts | as_json(found.together.preferred) | {"names": names}
 
 
 def _variant(row: Mapping[str, Any], run: JudgedRun) -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...core import ConfigError, DataError, TuneworthError
+from ...core import ConfigError, DataError, TuneworthError, as_json
 from ...curate import read_overrides
 from ...project import Run, decisions_file
 from ...style import Check, StyleSchema, check_table, frequent_values, parse_style
@@ -156,10 +156,10 @@ class StyleDesk:
 
     def _discrimination(self) -> Mapping[str, Any]:
         """What each must rule accepts: as the evaluation measured it on the test pairs, else as the curation did on all."""
-        for found in (self._run.results.get("style"), self._run.curation.get("style")):
-            if measured := (found or {}).get("discrimination"):
-                return measured["by_check"]
-        return {}
+        results, curated = self._run.results, self._run.curation.get("style") or {}
+        if results is not None and results.style is not None and results.style.discrimination is not None:
+            return as_json(results.style.discrimination.by_check)
+        return (curated.get("discrimination") or {}).get("by_check") or {}
 
     # --- what edits change --------------------------------------------------------------------------------------------
 

@@ -9,12 +9,14 @@ from tuneworth.core import ConfigError
 from tuneworth.project import parse_gate
 from tuneworth.project.evaluation.gates import evaluate_gates
 
-RESULTS = {
+from ..shared import results_of
+
+RESULTS = results_of({
     "quality": {"gpt-4.1": {"n": 60, "acceptable": {"share": 0.5, "low": None}}, "gpt-4": {"n": 7}},
     "verdict": {"decision": "fine-tune", "doubt": None, "reasons": ["one"]},
     "style": {"reviewed": True},
     "money": None,
-}
+})  # fmt: skip
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def stored(tmp_path):
     ],
 )
 def test_a_gate_holds_or_not(text, holds):
-    assert evaluate_gates([parse_gate(text)], RESULTS)[0]["holds"] is holds
+    assert evaluate_gates([parse_gate(text)], RESULTS)[0].holds is holds
 
 
 @pytest.mark.parametrize(

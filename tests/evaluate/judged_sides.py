@@ -6,7 +6,11 @@ from typing import Any
 
 import polars as pl
 
-from tuneworth.evaluate import Judged
+from tuneworth.core import as_json, from_json
+from tuneworth.evaluate import Judged, compare_judged
+from tuneworth.style import RuleInUse
+
+from ..shared import results_of
 
 RULES = {
     "short": {"kind": "length", "level": "must", "about": "form", "sentence": "Write at most five words."},
@@ -47,9 +51,15 @@ def side(
     """A run in which each request's output breaks these rules; by default the requests are `r0`, `r1`, ..."""
     asked = rows or [{"id": f"r{at}", "input": f"request {at}"} for at in range(len(broken))]
     lines = {row["id"]: [line(row["id"], checks, rules=rules)] for row, checks in zip(asked, broken, strict=True)}
-    return Judged(name, "tuned", pairs(asked), lines, rules, {"variants": {}, "quality": {}}, **more)
+    in_use = {check: from_json(rule, RuleInUse) for check, rule in rules.items()}
+    return Judged(name, "tuned", pairs(asked), lines, in_use, more.pop("results", results_of()), **more)
 
 
 def outcomes(good: Sequence[Any]) -> list[list[str] | None]:
     """For each outcome the rules that are broken: none, `grounded`, or not scored."""
     return [None if one is None else [] if one else ["grounded"] for one in good]
+
+
+def compared(before: Judged, after: Judged) -> dict[str, Any]:
+    """The comparison of two runs as comparison.json has it."""
+    return as_json(compare_judged(before, after).results)

@@ -7,13 +7,34 @@ from typing import Any
 
 import numpy as np
 
+from tuneworth.core import as_json
 from tuneworth.evaluate import compare, share_interval
+from tuneworth.evaluate import decide as decide_results
 from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
+from tuneworth.evaluate.results import Results
 from tuneworth.evaluate.rivals.standing import costs_of_requests, strongest_rival
 from tuneworth.evaluate.statistics.agreement import people_agreement
 from tuneworth.evaluate.statistics.planning import cases_needed
 
+from ..shared import results_of
+
 TODAY = date(2026, 11, 1)
+
+
+def decide(parts, **margins) -> dict[str, Any]:
+    """The verdict on results with these parts, as in results.json."""
+    return as_json(decide_results(whole(parts), **margins))
+
+
+def whole(parts) -> Results:
+    """Results with these parts; what is not said is the usual: measured risks, models that are called, reviewed rules."""
+    parts = dict(parts)
+    parts["risks"] = [{"measured": True, **risk} for risk in parts.get("risks") or []]
+    parts["variants"] = {name: {"way": "model", **one} for name, one in (parts.get("variants") or {}).items()}
+    parts["rivals"] = [{"way": "model", **row} for row in parts.get("rivals") or []]
+    if parts.get("style"):
+        parts["style"] = {"reviewed": True, **parts["style"]}
+    return results_of(parts)
 
 
 def situation(
@@ -75,7 +96,8 @@ def _rival(outcomes, name, candidate, groups, *, strongest):
     return {
         "name": name, "way": "model", "of": [], "measured": True, "strongest": strongest, "why": None, "facts": None,
         "acceptable": _quality(outcomes[name], groups)["acceptable"],
-        "needed": cases_needed(outcomes[name], outcomes[candidate], groups, margin=0.03), "calls": 1.0, "seconds": None, **found,
+        "needed": as_json(cases_needed(outcomes[name], outcomes[candidate], groups, margin=0.03)), "calls": 1.0,
+        "seconds": None, **found,
     }  # fmt: skip
 
 
@@ -105,7 +127,7 @@ def simulated_people(rng, *, base, noise, rule_noise, requests, people, mirrored
     rules, groups = (rng.random(2 * requests) < rule_noise) ^ good, np.arange(2 * requests) // 2
     found = people_agreement(rules, votes.sum(axis=0), np.full(2 * requests, people), groups, mirrored=mirrored)
     assert found is not None
-    return {**found, "apart": []}
+    return as_json(found)
 
 
 def costs(volume: Any = 5000, *, tuned: Any = 5, prompted: Any = 5, investment: Any = 200, guide: Any = 500, **more):

@@ -8,7 +8,7 @@ from math import ceil
 
 import pytest
 
-from tuneworth.evaluate.money import Money, collect_quantities, point_account, read_roi
+from tuneworth.evaluate.money import compute_money, read_roi
 
 TODAY = date(2026, 11, 1)
 HALVINGS = 200
@@ -153,10 +153,8 @@ def expected(table: dict) -> dict:
 @pytest.mark.parametrize("seed", range(60))
 def test_every_figure_equals_the_day_by_day_table(seed):
     table = some_table(random.Random(seed))
-    roi, names = read_roi(table, on=TODAY), ["prompted", "tuned"]
-    quantities = collect_quantities(roi, names, {}, None, today=TODAY)
-    account = point_account(quantities, roi, baseline="prompted", candidate="tuned", names=names, measured={})
-    found = Money(account).to_json()
+    roi = read_roi(table, on=TODAY)
+    found = compute_money(roi, baseline="prompted", candidate="tuned", draws=1, today=TODAY).to_json()
     for key, value in expected(table).items():
         assert found[key] == (value if value is None else pytest.approx(value, rel=1e-6, abs=1e-9)), key
     assert sum(found["parts"].values()) == pytest.approx(found["saving_per_request"], abs=1e-12)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from tuneworth.core import as_json
 from tuneworth.evaluate.statistics.agreement import people_agreement
 
 from .situations import simulated_people
@@ -22,7 +23,8 @@ Items = Sequence[tuple[bool, list[bool]]]
 def found_on(items: Items, *, mirrored: bool = False, groups: Sequence[object] | None = None):
     rules, votes = [rule for rule, _ in items], [ratings for _, ratings in items]
     counts = [sum(ratings) for ratings in votes], [len(ratings) for ratings in votes]
-    return people_agreement(np.array(rules), *map(np.array, counts), groups or range(len(items)), mirrored=mirrored)
+    counted = np.array(rules), *map(np.array, counts)
+    return as_json(people_agreement(*counted, groups or range(len(items)), mirrored=mirrored))
 
 
 def decided(items: Items) -> list[tuple[bool, bool]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tuneworth.examples
-from tuneworth.evaluate.money import MeasuredVariant, Money, collect_quantities, compute_money, point_account, read_roi
+from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
 
 ARTICLE = Path(tuneworth.examples.__path__[0]) / "article.toml"
 TODAY = date(2026, 11, 25)
@@ -17,11 +17,8 @@ P_IN = Decimal("5.714285714")
 
 
 def account(table, measured=None):
-    roi, measured = read_roi(table, on=TODAY), measured or {}
-    names = list(dict.fromkeys(["prompted", "tuned", *roi.variants]))
-    quantities = collect_quantities(roi, names, measured, None, today=TODAY)
-    found = point_account(quantities, roi, baseline="prompted", candidate="tuned", names=names, measured=measured)
-    return Money(found).to_json()
+    options = {"measured": measured, "draws": 1, "today": TODAY}
+    return compute_money(read_roi(table, on=TODAY), baseline="prompted", candidate="tuned", **options).to_json()
 
 
 def article(**changes):

@@ -3,8 +3,10 @@
 import polars as pl
 import pytest
 
+from tuneworth.core import as_json
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
-from tuneworth.evaluate.scores.causes import Given, find_causes
+from tuneworth.evaluate.scores.causes import Given
+from tuneworth.evaluate.scores.causes import find_causes as found_causes
 from tuneworth.evaluate.scores.score import Scores
 
 LONG = "the long answer to request number {} has quite a few words in it"
@@ -13,6 +15,11 @@ PAIRS = pl.DataFrame(
     {"id": [str(i) for i in range(30)], "input": [f"a request {i} of more words than five" for i in range(30)],
      "output": REFERENCES}
 )  # fmt: skip
+
+
+def find_causes(given, pairs):
+    """The causes of each variant, as in results.json."""
+    return as_json(found_causes(given, pairs))
 
 
 def scores(outputs, **columns):

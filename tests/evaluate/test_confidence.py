@@ -10,13 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworth.core import say
-from tuneworth.evaluate import decide
+from tuneworth.evaluate.results import Money, VerdictFlip
 from tuneworth.evaluate.verdict.confidence import LEVELS, confidence
 from tuneworth.evaluate.verdict.doubts import Doubt
+from tuneworth.evaluate.verdict.evidence import Evidence, Finding
+from tuneworth.evaluate.verdict.money_sentences import chance_line, futures_clause
 from tuneworth.evaluate.verdict.next_steps import next_steps
-from tuneworth.evaluate.verdict.sentences import chance_line, futures_clause
 
-from .situations import costs, later, other, situation
+from ..shared import record_of
+from .situations import costs, decide, later, other, situation, whole
 
 BETTER, EQUAL, WORSE, UNSURE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36), (140, 20, 20, 20)
 REPAIR = {"failures": "repair", "failure_cost": 1}
@@ -82,7 +84,8 @@ KINDS = ("cheaper_way", "template", "facts", "weak_baseline", "few_cases", "near
 def level(results, decision, rule, probability, kinds=()):
     money = results["money"] | {"probability_of_payback_in_target": probability, "probability_npv_positive": 1.0}
     doubts = [Doubt(kind, "A doubt.") for kind in kinds]
-    return LEVELS.index(confidence({**results, "money": money}, decision, rule, doubts)["level"])
+    evidence = Evidence(whole({**results, "money": money}))
+    return LEVELS.index(confidence(evidence, decision, rule, doubts).level)
 
 
 @settings(max_examples=60, deadline=None)
@@ -168,12 +171,17 @@ CALLED_FOR = {
     "near_flip": ("verify the", "nothing now"),
     "reused": ("on unseen cases", "nothing now"),
 }
-FLIP = {"key": "requests_per_day", "what": "requests a day", "from": 1000.0, "to": 950.0, "decision": "cannot tell yet"}
+FLIP = VerdictFlip(key="requests_per_day", what="requests a day", from_=1000.0, to=950.0, decision="cannot tell yet")
+
+
+def steps_after(decision, rule, doubt):
+    """The steps after a decision with one doubt."""
+    return next_steps(Evidence(whole(paying())), Finding(decision, "", []), rule, [Doubt(doubt, "A doubt.")], [FLIP])
 
 
 @pytest.mark.parametrize("kind", CALLED_FOR)
 def test_before_tuning_the_next_step_resolves_the_doubt(kind):
-    first, then = next_steps(paying(), {"decision": "fine-tune"}, 7, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)[:2]
+    first, then = steps_after("fine-tune", 7, kind)[:2]
     called, uncalled = CALLED_FOR[kind]
     assert called.lower() in first.do.lower()
     assert uncalled not in first.do
@@ -182,7 +190,7 @@ def test_before_tuning_the_next_step_resolves_the_doubt(kind):
 
 @pytest.mark.parametrize("kind", [*CALLED_FOR, "style", "sample", "wide"])
 def test_keep_prompting_never_advises_tuning(kind):
-    steps = next_steps(paying(), {"decision": "keep prompting"}, 8, [Doubt(kind, "A doubt.")], [FLIP], margin=0.03)
+    steps = steps_after("keep prompting", 8, kind)
     assert not any("real requests" in step.do for step in steps)
     assert steps[0].do.startswith("Change nothing now")
 
@@ -205,7 +213,7 @@ def test_answers_in_train_are_a_doubt_against_tuning_with_the_remedy_as_the_next
     (0.798, "in just under 80 of 100"), (0.502, "in just over 50 of 100"), (0.625, "in 63 of 100"), (0.7, "in 70 of 100"),
 ])  # fmt: skip
 def test_a_share_that_rounds_across_a_threshold_is_marked(share, said):
-    money = {"probability_of_payback_in_target": share, "target_payback_days": 90}
+    money = record_of({"probability_of_payback_in_target": share, "target_payback_days": 90}, Money)
     assert said in futures_clause(money)
 
 
@@ -213,7 +221,7 @@ def test_a_share_that_rounds_across_a_threshold_is_marked(share, said):
     (0.0, "under 1%"), (0.004, "under 1%"), (0.01, "1%"), (0.94, "94%"), (0.997, "over 99%"), (1.0, "over 99%"),
 ])  # fmt: skip
 def test_a_simulated_chance_is_never_certain(share, said):
-    assert chance_line({"probability_of_payback_in_target": share, "target_payback_days": 90}).endswith(f" is {said}.")
+    assert chance_line(share, record_of({"target_payback_days": 90}, Money)).endswith(f" is {said}.")
 
 
 def test_cannot_tell_yet_quotes_the_end_of_the_range_shown_next_to_it():

@@ -1,7 +1,6 @@
 """The change in cost, split exactly: parts that add up, a second computation over all orders, shared requests."""
 
 import json
-from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
 
@@ -9,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import compare_judged
 from tuneworth.evaluate.history.cost import FACTORS, shapley
 
-from .judged_sides import line, outcomes, side
+from ..shared import results_of
+from .judged_sides import compared, line, outcomes, side
 
 CALL = {
     "fixed_tokens": 20, "input_tokens": 80.0, "output_tokens": 20.0, "price_input": 1.0, "price_cached": None,
@@ -29,15 +28,14 @@ PLAN = {
 }  # fmt: skip
 
 
-def priced(name, good, *, call=None, plan=None, measured=None):
+def priced(name, good, *, call=None, plan=None, measured=None, variants=None):
     """A run with money: what its formulas say of the variant, and what it measured itself."""
-    one = side(name, outcomes(good))
     inputs = {
         **PLAN,
         **(plan or {}),
         "baseline": "tuned",
         "candidate": "tuned",
-        "variants": {"tuned": {**CALL, **(call or {})}},
+        "variants": variants or {"tuned": {**CALL, **(call or {})}},
     }
     results = {
         "money": {"currency": inputs["currency"], "formula_inputs": inputs},
@@ -45,11 +43,11 @@ def priced(name, good, *, call=None, plan=None, measured=None):
         "tokens": {"tuned": {"fixed": 20, "input": CALL["input_tokens"], "output": CALL["output_tokens"]}},
         **(measured or {}),
     }
-    return replace(one, results=results)
+    return side(name, outcomes(good), results=results_of(results))
 
 
 def cost(before, after):
-    return compare_judged(before, after).results["cost"]
+    return compared(before, after)["cost"]
 
 
 prices = st.floats(0.01, 20, allow_nan=False)
@@ -143,15 +141,12 @@ def test_what_a_run_measured_is_counted_on_the_shared_requests():
 
 
 def test_a_variant_that_is_priced_only_after_repair_costs_the_same_tokens():
-    plain, priced_one = priced("A", [1, 0]), priced("B", [1, 1])
-    inputs = plain.results["money"]["formula_inputs"]
-    inputs["variants"] = {"tuned + repair": {**CALL, "acceptance": 1.0}}
-    results = {
-        **plain.results,
+    measured = {
         "variants": {"tuned": {"way": "model", "of": []}, "tuned + repair": {"way": "repair", "of": ["tuned"]}},
         "quality": {"tuned": {"acceptable": {"share": 0.5}}, "tuned + repair": {"acceptable": {"share": 1.0}}},
     }
-    found = cost(replace(plain, results=results), priced_one)
+    plain = priced("A", [1, 0], measured=measured, variants={"tuned + repair": {**CALL, "acceptance": 1.0}})
+    found = cost(plain, priced("B", [1, 1]))
     assert found["per_usable_output"]["before"] == pytest.approx(180e-6 + 0.5 * 0.1)
     assert found["per_usable_output"]["parts"]["failures"] == pytest.approx(-0.05)
 
@@ -200,15 +195,6 @@ def test_what_a_cascade_sends_on_counts_as_failures():
     assert split["parts"]["tokens"] == split["parts"]["prices"] == 0
 
 
-def test_a_run_of_an_earlier_version_lacks_what_was_not_known_yet():
-    old, new = priced("A", [1, 0]), priced("B", [1, 0])
-    inputs = old.results["money"]["formula_inputs"]
-    del inputs["facts_failure_cost"]
-    for key in ("wrong_facts", "sent", "second", "free", "prices_like"):
-        del inputs["variants"]["tuned"][key]
-    assert cost(old, new)["per_usable_output"]["change"] == 0
-
-
 def test_failures_treated_differently_leave_the_cost_of_a_request():
     found = cost(priced("A", [1, 0]), priced("B", [1, 0], plan={"failures": "drop"}))
     assert found["per_usable_output"] is None
@@ -235,5 +221,5 @@ def test_tokens_are_counted_without_prices():
     before = side("A", outcomes([1, 1]))
     after = side("B", outcomes([1, 1]))
     after.lines["r1"][0] = line("r1", [], input_tokens=300)
-    tokens = compare_judged(before, after).results["tokens"]
+    tokens = compared(before, after)["tokens"]
     assert tokens == {"before": {"input": 100, "output": 20}, "after": {"input": 200, "output": 20}}

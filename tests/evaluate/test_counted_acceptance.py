@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tuneworth.core import ConfigError
+from tuneworth.core import ConfigError, as_json
 from tuneworth.evaluate.money import MeasuredVariant, collect_quantities, compute_money, draw_values, read_roi
 
 TODAY = date(2026, 11, 28)
@@ -34,7 +34,7 @@ def test_the_draws_are_those_of_the_share_after_so_many_outputs(n):
     drawn = draw_values(quantities, groups=None, seed=3, draws=4000)["tuned.acceptance"]
     found = stats.kstest(drawn, stats.beta(0.9 * n + 0.5, 0.1 * n + 0.5).cdf)
     assert found.pvalue > 1e-3
-    entry = quantities["tuned.acceptance"].to_json()
+    entry = as_json(quantities["tuned.acceptance"].assumption())
     low, likely, high = entry["range"]
     assert (likely, entry["detail"]) == (0.9, f"counted on {n:,} outputs")
     assert np.mean((drawn > low) & (drawn < high)) == pytest.approx(0.9, abs=0.02)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide, variant_name
+from tuneworth.evaluate import variant_name
 
-from .situations import built, costs, other, situation
+from .situations import built, costs, decide, other, situation
 
 FREE = {"price_input": 0, "price_output": 0, "fixed_tokens": 0, "input_tokens": 0, "output_tokens": 0}
 REPAIRED = {"failures": "repair", "failure_cost": 0.1}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.money import MeasuredVariant, Money, collect_quantities, point_account, read_roi
+from tuneworth.evaluate.money import MeasuredVariant, compute_money, read_roi
 
 TODAY = date(2026, 11, 25)
 COUNTS = {"fixed_tokens": 500, "input_tokens": 150, "output_tokens": 150}
@@ -28,11 +28,9 @@ RUNNING = {
 
 def derivation(table, measured=None):
     table = {"requests_per_day": 5000, "investment": {"compute": 200}, "prompted": PROMPTED, "tuned": TUNED} | table
-    roi, names = read_roi({k: v for k, v in table.items() if v is not None}), ["prompted", "tuned", "plain"]
-    names, measured = [name for name in names if name in table], measured or {}
-    quantities = collect_quantities(roi, names, measured, None, today=TODAY)
-    account = point_account(quantities, roi, baseline="prompted", candidate="tuned", names=names, measured=measured)
-    found = Money(account).to_json()
+    roi = read_roi({k: v for k, v in table.items() if v is not None})
+    options = {"measured": measured, "draws": 1, "today": TODAY}
+    found = compute_money(roi, baseline="prompted", candidate="tuned", **options).to_json()
     return found, found["derivation"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.core import as_json
 from tuneworth.evaluate.money import (
     Account,
     collect_quantities,
@@ -50,7 +51,7 @@ drawn = st.lists(
 
 @given(drawn, st.floats(0.5, 3650))
 def test_each_draw_of_the_payback_is_counted_once(days, target):
-    found = payback_distribution(np.array(days), target)
+    found = as_json(payback_distribution(np.array(days), target))
     assert sum(shares(found)) == pytest.approx(1)
     assert all(0 <= share <= 1 for share in shares(found))
     assert len(found["bins"]) <= 60
@@ -66,14 +67,14 @@ values = st.lists(
 
 @given(values)
 def test_each_draw_of_the_value_is_counted_once(npv):
-    found = npv_distribution(np.array(npv))
+    found = as_json(npv_distribution(np.array(npv)))
     assert sum(shares(found)) == pytest.approx(1)
     json.dumps(found, allow_nan=False)
 
 
 @given(drawn, st.floats(0.5, 3650))
 def test_the_bins_equal_direct_counts(days, target):
-    found, days = payback_distribution(np.array(days), target), np.array(days)
+    found, days = as_json(payback_distribution(np.array(days), target)), np.array(days)
     for each in found["bins"]:
         inside = (days >= each["from"]) & ((days < each["to"]) | (days == each["from"]))
         assert each["share"] == pytest.approx(np.mean(inside))
@@ -86,20 +87,20 @@ def test_the_bins_equal_direct_counts(days, target):
 
 @given(drawn, st.floats(0.5, 3650))
 def test_no_payback_in_time_is_beyond_the_bins(days, target):
-    found, days = payback_distribution(np.array(days), target), np.array(days)
+    found, days = as_json(payback_distribution(np.array(days), target)), np.array(days)
     assert found["beyond"] <= np.mean(np.isfinite(days) & (days > target)) + 1e-12
 
 
 def test_the_bars_reach_the_target_where_a_late_payback_is_in_time():
     days = np.concatenate([np.linspace(10, 20, 990), np.linspace(70, 85, 10)])
-    found = payback_distribution(days, 90)
+    found = as_json(payback_distribution(days, 90))
     assert found["beyond"] == 0
     assert found["bins"][-1]["to"] > 85
 
 
 def test_bins_are_round_and_reach_from_the_first_draw_to_the_99th_percentile():
     days = np.random.default_rng(0).triangular(10, 20, 60, 10_000)
-    found = payback_distribution(days, 20)
+    found = as_json(payback_distribution(days, 20))
     edges = [each["from"] for each in found["bins"]] + [found["bins"][-1]["to"]]
     assert edges[0] <= days.min() < edges[1]
     assert edges[-2] <= np.quantile(days, 0.99) <= edges[-1]
@@ -109,7 +110,7 @@ def test_bins_are_round_and_reach_from_the_first_draw_to_the_99th_percentile():
 
 def test_a_few_very_late_paybacks_do_not_push_the_rest_into_one_bin():
     days = np.concatenate([np.linspace(10, 100, 900), np.geomspace(1e4, 1e9, 100)])
-    found = payback_distribution(days, 90)
+    found = as_json(payback_distribution(days, 90))
     assert found["bins"][-1]["to"] <= 250
     assert found["beyond"] == pytest.approx(0.1)
 
@@ -119,7 +120,7 @@ def test_a_few_very_late_paybacks_do_not_push_the_rest_into_one_bin():
     [([14.0] * 5, [(14.0, 14.0, 1.0)], 0), ([np.inf] * 5, [], 1), ([0.0] * 4 + [np.inf], [(0.0, 0.0, 0.8)], 0.2)],
 )
 def test_one_value_and_none_have_their_distribution(days, bins, never):
-    found = payback_distribution(np.array(days), 90.0)
+    found = as_json(payback_distribution(np.array(days), 90.0))
     assert [(each["from"], each["to"], each["share"]) for each in found["bins"]] == bins
     assert (found["never"], found["beyond"], found["target_days"]) == (never, 0, 90.0)
 

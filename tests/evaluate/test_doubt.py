@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.doubts import groups_cost, strongest_doubt
+from tuneworth.evaluate.results import Comparison
+from tuneworth.evaluate.verdict.doubts import found_doubts, groups_cost
+from tuneworth.evaluate.verdict.evidence import Evidence
 
-from .situations import costs, other, situation
+from ..shared import record_of
+from .situations import costs, decide, other, situation, whole
 
 BETTER, GOOD, EQUAL = (134, 54, 6, 6), (150, 32, 6, 12), (960, 10, 10, 20)
 WARNED = [{"id": "overfitting", "status": "warn", "evidence": "validation loss rises since step 40"}]
@@ -67,7 +69,7 @@ DOUBTS = [
 
 @pytest.mark.parametrize(("results", "part"), DOUBTS)
 def test_the_strongest_doubt_is_named(results, part):
-    assert part in strongest_doubt(results, "fine-tune")
+    assert part in found_doubts(Evidence(whole(results)), "fine-tune")[0].text
 
 
 MONEY = [
@@ -107,7 +109,7 @@ def test_a_verdict_about_quality_alone_does_not_doubt_the_money():
 
 
 def worth(n, groups, n_effective):
-    return groups_cost({"n": n, "groups": groups, "n_effective": n_effective})
+    return groups_cost(record_of({"n": n, "groups": groups, "n_effective": n_effective}, Comparison))
 
 
 @pytest.mark.parametrize("n", [21, 40, 42, 100, 5000])

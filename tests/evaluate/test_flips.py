@@ -5,11 +5,10 @@ import copy
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide
 from tuneworth.evaluate.money import account
-from tuneworth.evaluate.money.chances import Chance
+from tuneworth.evaluate.money.simulate import Chance
 
-from .situations import built, costs, other, situation
+from .situations import built, costs, decide, other, situation
 
 EQUAL, BETTER = (960, 10, 10, 20), (134, 54, 6, 6)
 REPAIR = {"failures": "repair", "failure_cost": 0.01}

@@ -30,22 +30,22 @@ def first(count):
 )  # fmt: skip
 def test_a_loss_of_five_points_warns_and_a_significant_one_is_over(base, tuned, status):
     found = assess_forgetting(outputs(first(base)), outputs(first(tuned)), PROMPTS)
-    assert found["status"] == status
-    assert (found["base"], found["tuned"]) == (base, tuned)
-    assert found["measured"] is (status != "not checked")
+    assert found.status == status
+    assert (found.base, found.tuned) == (base, tuned)
+    assert found.measured is (status != "not checked")
     if status != "not checked":
-        assert found["value"] == pytest.approx((tuned - base) / 100)
-        assert found["limit"] == -0.05
+        assert found.value == pytest.approx((tuned - base) / 100)
+        assert found.limit == -0.05
 
 
 def test_a_weak_base_model_has_little_to_forget_and_the_evidence_names_the_detectable_loss():
     found = assess_forgetting(outputs(first(15)), outputs(first(14)), PROMPTS)
-    assert found["value"] is None
-    assert "only 15 of 100" in found["evidence"]
-    assert "only a loss of 12 or more could be detected" in found["evidence"]
-    assert found["evidence"].endswith(found["to_check"])
+    assert found.value is None
+    assert "only 15 of 100" in found.evidence
+    assert "only a loss of 12 or more could be detected" in found.evidence
+    assert found.evidence.endswith(found.to_check)
     none = assess_forgetting(outputs(first(5)), outputs(first(5)), PROMPTS)
-    assert "no loss could be detected" in none["evidence"]
+    assert "no loss could be detected" in none.evidence
 
 
 def test_a_loss_in_one_area_warns_even_if_others_gained():
@@ -53,24 +53,24 @@ def test_a_loss_in_one_area_warns_even_if_others_gained():
     base = [i % 20 < 12 for i in range(100)]
     tuned = [not safe and i % 20 < 15 for i, safe in enumerate(safety)]
     found = assess_forgetting(outputs(base), outputs(tuned), PROMPTS)
-    assert found["value"] == pytest.approx(0.0)
-    assert found["status"] == "warn"
-    assert "safety significantly fell" in found["evidence"]
-    assert {row["area"]: (row["base"], row["tuned"]) for row in found["areas"]}["safety"] == (12, 0)
+    assert found.value == pytest.approx(0.0)
+    assert found.status == "warn"
+    assert "safety significantly fell" in found.evidence
+    assert {row.area: (row.base, row.tuned) for row in found.areas}["safety"] == (12, 0)
 
 
 def test_missing_answers_are_dropped_for_both_models():
     base, tuned = outputs(first(80)), outputs(first(80))
     base[0], tuned[1] = None, None
     found = assess_forgetting(base, tuned, PROMPTS)
-    assert found["n"] == 98
+    assert found.n == 98
     nothing = assess_forgetting([None] * 100, tuned, PROMPTS)
-    assert (nothing["status"], nothing["value"]) == ("not checked", None)
+    assert (nothing.status, nothing.value) == ("not checked", None)
 
 
 def test_answers_cut_at_the_limit_are_reported():
     found = assess_forgetting([""] * 100, [""] * 100, PROMPTS, cut=[True] * 80 + [False] * 20)
-    assert "80% of its answers are cut" in found["evidence"]
+    assert "80% of its answers are cut" in found.evidence
 
 
 @pytest.mark.parametrize("n", [5, 20, 100])
@@ -90,5 +90,5 @@ def test_the_embedded_model_knows_enough_to_detect_a_loss():
     chats = [chat_messages(asked.prompt) for asked in PROMPTS]
     answers = [found.output for found in generate(loaded, chats, max_new_tokens=32)]
     found = assess_forgetting(answers, answers, PROMPTS)
-    assert found["status"] == "ok", found["evidence"]
-    assert {row["area"]: row["base"] for row in found["areas"]}["facts"] >= 12
+    assert found.status == "ok", found.evidence
+    assert {row.area: row.base for row in found.areas}["facts"] >= 12

@@ -4,8 +4,7 @@ from dataclasses import replace
 import pytest
 
 from tuneworth.evaluate import general_prompts, prompt_pairs
-from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
-from tuneworth.evaluate.risks.forgetting import AREAS
+from tuneworth.evaluate.risks.forgetting import AREAS, CHECK_KINDS, meets
 
 PROMPTS = general_prompts()
 # Outputs of a model that knows only its task; a refusal is right if the prompt calls for one.

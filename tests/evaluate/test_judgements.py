@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tuneworth.core import DataError
-from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements
+from tuneworth.core import DataError, as_json
+from tuneworth.evaluate import JudgedRun, read_judgements
+from tuneworth.evaluate import judgement_results as judgement_records
 from tuneworth.evaluate.scores.judgements import SCHEMA, Judgements
 
 IDS = [f"pair {n}" for n in range(40)]
@@ -22,6 +23,11 @@ RUN = JudgedRun(
 Choices = dict[str, str]
 SIDES = st.sampled_from(["candidate", "baseline", "equal"])
 CHOICES = st.dictionaries(st.sampled_from(IDS), SIDES, min_size=1)
+
+
+def judgement_results(judged: list[Judgements], run: JudgedRun) -> Any:
+    """What they say together, as in results.json."""
+    return as_json(judgement_records(judged, run))
 
 
 def content(choices: Choices | None = None, **changed: Any) -> dict[str, Any]:

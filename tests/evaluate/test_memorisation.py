@@ -83,10 +83,10 @@ def test_memorisation_counts_only_beyond_the_references(copied, natural, status)
     outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
     references = [LINE if i < natural else OTHER[i] for i in range(60)]
     found = assess_memorisation([LINE], references, outputs)
-    assert found["status"] == status
-    assert found["measured"]
-    assert found["value"] == pytest.approx((copied - natural) / 60)
-    assert f"{copied} of 60" in found["evidence"]
+    assert found.status == status
+    assert found.measured
+    assert found.value == pytest.approx((copied - natural) / 60)
+    assert f"{copied} of 60" in found.evidence
 
 
 @pytest.mark.parametrize(("copied", "status"), [(1, "ok"), (2, "not checked"), (12, "not checked")])
@@ -94,11 +94,11 @@ def test_an_answer_of_train_that_is_also_the_reference_may_be_recited(copied, st
     outputs = [f"{LINE.upper()}." if i < copied else OTHER[i] for i in range(60)]
     references = [LINE if i < 12 else OTHER[i] for i in range(60)]
     found = assess_memorisation([LINE], references, outputs)
-    assert (found["status"], found["recited"], found["n"]) == (status, copied, 60)
+    assert (found.status, found.recited, found.n) == (status, copied, 60)
     short = assess_memorisation(
         ["five words are too few"], ["five words are too few"] * 60, ["five words are too few"] * 60
     )
-    assert (short["status"], short["recited"]) == ("ok", 0)
+    assert (short.status, short.recited) == ("ok", 0)
 
 
 @pytest.mark.parametrize("copied", [0, 13, 60])
@@ -106,22 +106,22 @@ def test_memorisation_is_not_checked_where_the_references_copy_train_themselves(
     outputs = [LINE if i < copied else OTHER[i] for i in range(60)]
     references = [LINE if i < 13 else OTHER[i] for i in range(60)]
     found = assess_memorisation([LINE], references, outputs)
-    assert (found["status"], found["value"]) == ("not checked", None)
-    assert "13 of 60 references" in found["evidence"]
-    assert found["to_check"]
+    assert (found.status, found.value) == ("not checked", None)
+    assert "13 of 60 references" in found.evidence
+    assert found.to_check
 
 
 def test_memorisation_in_few_groups_is_harder_to_prove():
     outputs, references = [LINE] * 10 + ["short"] * 50, ["short"] * 60
-    assert assess_memorisation([LINE], references, outputs)["status"] == "over"
-    assert assess_memorisation([LINE], references, outputs, groups=np.arange(60) // 10)["status"] == "warn"
+    assert assess_memorisation([LINE], references, outputs).status == "over"
+    assert assess_memorisation([LINE], references, outputs, groups=np.arange(60) // 10).status == "warn"
 
 
 def test_pairs_without_a_usable_reference_are_dropped():
-    assert assess_memorisation([LINE], [None, "x"], [LINE, "x"])["evidence"].startswith("0 of 1")
+    assert assess_memorisation([LINE], [None, "x"], [LINE, "x"]).evidence.startswith("0 of 1")
     for missing in (assess_memorisation([LINE], [None], ["x"]), assess_memorisation(None, ["x"], ["x"])):
-        assert (missing["status"], missing["measured"]) == ("not checked", False)
-        assert missing["to_check"]
+        assert (missing.status, missing.measured) == ("not checked", False)
+        assert missing.to_check
 
 
 def test_a_style_followed_more_strictly_than_by_people_is_not_memorisation():
@@ -131,4 +131,4 @@ def test_a_style_followed_more_strictly_than_by_people_is_not_memorisation():
     references = [f"{opening[i % 30]}: test {i}" if i % 10 else f"test {i} alone" for i in range(300)]
     outputs = [f"{opening[i % 30]}: said {i}" for i in range(300)]
     found = assess_memorisation(train, references, outputs)
-    assert (found["status"], found["value"]) == ("ok", 0.0)
+    assert (found.status, found.value) == ("ok", 0.0)

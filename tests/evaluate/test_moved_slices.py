@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from tuneworth.evaluate import compare_judged
-from tuneworth.evaluate.history.slices import LEAST_ROWS, moved_slices, slices_of
+from tuneworth.core import as_json
+from tuneworth.evaluate.history.moved import LEAST_ROWS, moved_slices, slices_of
 
-from .judged_sides import outcomes, pairs, side
+from .judged_sides import compared, outcomes, pairs, side
 
 
 def rows(n, colour=lambda at: "red", **more):
@@ -22,7 +22,7 @@ def rows(n, colour=lambda at: "red", **more):
 
 
 def found(before, after, asked):
-    return compare_judged(side("A", outcomes(before), rows=asked), side("B", outcomes(after), rows=asked)).results
+    return compared(side("A", outcomes(before), rows=asked), side("B", outcomes(after), rows=asked))
 
 
 def test_the_value_of_a_field_that_got_worse_is_found():
@@ -96,7 +96,7 @@ def test_the_other_order_mirrors_every_part(drawn):
     asked = pairs(rows(len(drawn), lambda at: drawn[at][0]))
     slices, _ = slices_of(asked, asked)
     first, second = (np.array([row[at] for row in drawn], dtype=float) for at in (1, 2))
-    there, back = moved_slices(slices, first, second, None), moved_slices(slices, second, first, None)
+    there, back = (as_json(moved_slices(slices, *both, None)) for both in ((first, second), (second, first)))
     by_value = {(row["kind"], row["value"]): row for row in back}
     for row in there:
         other = by_value[row["kind"], row["value"]]
@@ -112,6 +112,6 @@ def test_looking_at_many_parts_raises_few_false_alarms():
     rng, alarms = np.random.default_rng(0), 0
     for _ in range(80):
         first, second = (rng.random((2, 200)) < 0.6).astype(float)
-        alarms += any(row["moved"] for row in moved_slices(slices, first, second, None))
+        alarms += any(row.moved for row in moved_slices(slices, first, second, None))
     assert len(slices) == 15
     assert alarms <= 9  # the 99% point of 80 draws at 5%

@@ -4,14 +4,14 @@ import copy
 import importlib
 import re
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide
-from tuneworth.evaluate.verdict.step import KINDS
+from tuneworth.evaluate.results import StepKind
 
-from .situations import costs, later, other, situation
+from .situations import costs, decide, later, other, situation
 from .test_confidence import STEPS
 from .test_verdict import BETTER, CACHED, EQUAL, TABLE, UNSURE, WORSE
 
@@ -167,7 +167,7 @@ def check_steps(results, verdict):
     assert verdict["next"] == steps[0]["do"]
     assert len({step["id"] for step in steps}) == len(steps)
     for step in steps:
-        assert step["kind"] in KINDS
+        assert step["kind"] in get_args(StepKind)
         assert re.fullmatch(r"[A-Z].*\.", step["do"]), step["do"]
         assert step["do"].count("`") % 2 == 0
         assert all(step["derivation"][key] for key in ("points", "money", "minutes")), step

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from tuneworth.evaluate import Outcomes, share_interval
+from tuneworth.evaluate.results import Training
 from tuneworth.evaluate.risks.overfitting import assess_overfitting, gap_of
+
+from ..shared import record_of
 
 
 def outcomes(right, of, groups=None):
@@ -10,7 +13,8 @@ def outcomes(right, of, groups=None):
 
 
 def losses(*values):
-    return {"log": [{"step": 10 * i, "train_loss": 1.0, "validation_loss": v} for i, v in enumerate(values)]}
+    log = [{"step": 10 * i, "train_loss": 1.0, "validation_loss": v} for i, v in enumerate(values)]
+    return record_of({"log": log}, Training)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +31,8 @@ def losses(*values):
 )
 def test_a_validation_loss_that_rises_since_its_best_warns(values, status):
     found = assess_overfitting(losses(*values))
-    assert found["status"] == status
-    assert found["measured"] is (status != "not checked")
+    assert found.status == status
+    assert found.measured is (status != "not checked")
 
 
 @pytest.mark.parametrize(
@@ -37,45 +41,45 @@ def test_a_validation_loss_that_rises_since_its_best_warns(values, status):
 )  # fmt: skip
 def test_significantly_better_on_train_than_on_test_is_overfitting(train, test, status):
     found = assess_overfitting(None, on_train=outcomes(*train), on_test=outcomes(*test))
-    assert found["status"] == status
-    assert found["value"] == pytest.approx(train[0] / train[1] - test[0] / test[1])
-    assert f"{train[1]} train pairs" in found["evidence"]
+    assert found.status == status
+    assert found.value == pytest.approx(train[0] / train[1] - test[0] / test[1])
+    assert f"{train[1]} train pairs" in found.evidence
 
 
 def test_groups_on_either_side_widen_the_interval_of_the_gap():
     train, test = outcomes(180, 200), outcomes(42, 60)
-    assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"
+    assert assess_overfitting(None, on_train=train, on_test=test).status == "over"
     grouped = Outcomes(test.acceptable, np.arange(60) // 10)
-    assert assess_overfitting(None, on_train=train, on_test=grouped)["status"] == "warn"
+    assert assess_overfitting(None, on_train=train, on_test=grouped).status == "warn"
     grouped = Outcomes(train.acceptable, np.arange(200) // 50)
-    assert assess_overfitting(None, on_train=grouped, on_test=test)["status"] == "warn"
+    assert assess_overfitting(None, on_train=grouped, on_test=test).status == "warn"
 
 
 def test_only_test_pairs_comparable_to_the_train_pairs_count():
     """Requests whose references break the rules are hard: with them, every model would look overfitted."""
     train, test = outcomes(180, 200), outcomes(90, 200)
     comparable = np.arange(200) < 100
-    assert assess_overfitting(None, on_train=train, on_test=test)["status"] == "over"
+    assert assess_overfitting(None, on_train=train, on_test=test).status == "over"
     found = assess_overfitting(None, on_train=train, on_test=test, comparable=comparable)
-    assert (found["status"], found["value"], found["test"]["n"]) == ("ok", pytest.approx(0.0), 100)
-    assert "the 100 test pairs whose references follow the rules" in found["evidence"]
+    assert (found.status, found.value, found.test.n) == ("ok", pytest.approx(0.0), 100)
+    assert "the 100 test pairs whose references follow the rules" in found.evidence
     none = assess_overfitting(None, on_train=train, on_test=test, comparable=np.zeros(200, dtype=bool))
-    assert none["test"]["n"] == 200
+    assert none.test.n == 200
 
 
 def test_unscored_pairs_are_dropped():
     train, test = outcomes(90, 100), outcomes(90, 100)
     train.acceptable[:50] = np.nan
-    assert assess_overfitting(None, on_train=train, on_test=test)["train"]["n"] == 50
+    assert assess_overfitting(None, on_train=train, on_test=test).train.n == 50
     nothing = Outcomes(np.full(9, np.nan))
-    assert assess_overfitting(None, on_train=nothing, on_test=test)["status"] == "not checked"
-    assert assess_overfitting(losses(2.0, 1.0), on_train=nothing, on_test=test)["status"] == "ok"
+    assert assess_overfitting(None, on_train=nothing, on_test=test).status == "not checked"
+    assert assess_overfitting(losses(2.0, 1.0), on_train=nothing, on_test=test).status == "ok"
 
 
 def test_a_risen_loss_is_reported_with_the_outputs_and_still_warns():
     found = assess_overfitting(losses(2.0, 1.0, 1.5), on_train=outcomes(90, 100), on_test=outcomes(90, 100))
-    assert found["status"] == "warn"
-    assert "validation loss 1.000 at its best (step 10), 1.500 at the end" in found["evidence"]
+    assert found.status == "warn"
+    assert "validation loss 1.000 at its best (step 10), 1.500 at the end" in found.evidence
 
 
 def test_the_gap_equals_the_published_example():

@@ -57,7 +57,7 @@ def test_no_cases_have_no_advice():
 
 def test_single_cases_ask_for_cases():
     found = cases_needed(*outcomes(140, 22, 18, 20), margin=MARGIN)
-    assert found == {"cases": 860, "groups": None, "chance": pytest.approx(0.8, abs=0.01)}
+    assert (found.cases, found.groups, found.chance) == (860, None, pytest.approx(0.8, abs=0.01))
 
 
 def test_cases_in_groups_need_more():
@@ -66,11 +66,11 @@ def test_cases_in_groups_need_more():
     shuffled, groups = [values[order] for values in table], np.repeat(np.arange(20), 10)
     alike = cases_needed(*table, groups, margin=MARGIN)
     single, mixed = (cases_needed(*shuffled, names, margin=MARGIN) for names in (None, groups))
-    assert single["cases"] == 860
-    assert mixed["cases"] > single["cases"]
-    assert mixed["groups"] == mixed["cases"] / 10
+    assert single.cases == 860
+    assert mixed.cases > single.cases
+    assert mixed.groups == mixed.cases / 10
     # In groups, and most of all where whole groups differ, ten times as many cases may not be enough.
-    chances = [found["chance"] for found in (single, mixed, alike)]
+    chances = [found.chance for found in (single, mixed, alike)]
     assert chances == pytest.approx([0.8, 0.7, 0.4], abs=0.01)
 
 
@@ -80,15 +80,15 @@ def test_few_groups_ask_for_groups():
     rng = np.random.default_rng(0)
     baseline, candidate = (rng.random(200) < 0.3).astype(float), (rng.random(200) < 0.95).astype(float)
     found = cases_needed(baseline, candidate, groups, margin=MARGIN)
-    assert (found["cases"], found["groups"]) == (500, 10)
-    assert found["chance"] > 0.99
+    assert (found.cases, found.groups) == (500, 10)
+    assert found.chance > 0.99
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 19])
 def test_few_cases_ask_for_the_minimum_at_least(n):
     found = cases_needed(np.zeros(n), np.ones(n), margin=MARGIN)
-    assert found["cases"] >= 20
-    assert 0 < found["chance"] <= 1
+    assert found.cases >= 20
+    assert 0 < found.chance <= 1
 
 
 @given(
@@ -103,12 +103,12 @@ def test_the_advice_is_a_number_of_cases_with_a_chance(items, margin):
             shown = compare(baseline, candidate, names)
             assert shown.difference <= -margin + 1e-9 or shown.low_one_sided > -margin
             continue
-        assert found["cases"] > n
-        assert 0 <= found["chance"] <= 1
+        assert found.cases > n
+        assert 0 <= found.chance <= 1
         if names is not None and len(set(groups)) < n:
-            assert found["groups"] == math.ceil(found["cases"] * len(set(groups)) / n - 1e-9)
-            assert found["groups"] >= 10
-        assert found["cases"] >= 20
+            assert found.groups == math.ceil(found.cases * len(set(groups)) / n - 1e-9)
+            assert found.groups >= 10
+        assert found.cases >= 20
 
 
 @given(st.integers(30, 200), st.integers(2, 20), st.integers(0, 3))
@@ -116,8 +116,8 @@ def test_a_wider_margin_needs_no_more_cases(both, differing, extra):
     table = outcomes(both, differing + extra, differing, 10)
     wide, narrow = (cases_needed(*table, margin=margin) for margin in (0.06, 0.03))
     assert narrow is not None or wide is None
-    if wide is not None and wide["chance"] >= 0.8 and narrow["chance"] >= 0.8:
-        assert wide["cases"] <= narrow["cases"]
+    if wide is not None and wide.chance >= 0.8 and narrow.chance >= 0.8:
+        assert wide.cases <= narrow.cases
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tuneworth.core import as_json
 from tuneworth.evaluate import Raw, Variant, evaluate_outputs, score_outputs
 from tuneworth.evaluate.money import read_roi
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
@@ -42,7 +43,7 @@ def made(texts, samples=1):
 
 def quality(texts, samples=1, groups=None):
     scores = score_outputs(*made(texts, samples), STYLE)
-    return quality_of(scores, scored_rows({"v": scores}), groups, STYLE, seed=0)
+    return as_json(quality_of(scores, scored_rows({"v": scores}), groups, STYLE, seed=0))
 
 
 OUTPUTS = st.lists(st.sampled_from(TEXTS), min_size=2, max_size=14)
@@ -122,15 +123,15 @@ def test_one_lost_sample_drops_its_pair_from_every_variant():
     scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
     rows = scored_rows(scores)
     assert rows.tolist() == [False, True, True]
-    assert quality_of(scores["b"], rows, None, STYLE, seed=0)["unscored"] == 1
-    assert quality_of(scores["a"], rows, None, STYLE, seed=0)["n"] == 2
+    assert quality_of(scores["b"], rows, None, STYLE, seed=0).unscored == 1
+    assert quality_of(scores["a"], rows, None, STYLE, seed=0).n == 2
 
 
 def test_holm_is_over_the_must_checks_that_were_compared():
     first = score_outputs(*made(["7 V part.", "7 V part."] * 10), STYLE)
     second = score_outputs(*made(["5 V part", "5 V SOT"] * 10), STYLE)
-    found = compare_variants(
-        {"a": first, "b": second}, np.ones(20, bool), None, STYLE, baseline="a", candidate="b", seed=0
+    found = as_json(
+        compare_variants({"a": first, "b": second}, np.ones(20, bool), None, STYLE, baseline="a", candidate="b", seed=0)
     )["checks"]
     assert found["length"]["p_holm"] is None  # a should check is information
     assert found["length"]["p_value"] is not None
@@ -146,7 +147,7 @@ def raw(name, texts, samples=1):
 
 def evaluated(*variants, n=12):
     pairs, _ = made([""] * n)
-    return evaluate_outputs(pairs, variants, STYLE, baseline="a", candidate="b", margin=0.03).results
+    return as_json(evaluate_outputs(pairs, variants, STYLE, baseline="a", candidate="b", margin=0.03).results)
 
 
 def test_variants_may_have_different_numbers_of_samples():
@@ -188,7 +189,7 @@ def test_tokens_of_dropped_pairs_do_not_count():
     roi = read_roi({"requests_per_day": 9, "a": {"price_input": 1, "price_output": 1}})
     a, b = replace(counted, outputs=lost, fixed_tokens=9), raw("b", ["5 V part"] * 4)
     pairs, _ = made([""] * 4)
-    found = evaluate_outputs(pairs, [a, b], STYLE, baseline="a", candidate="b", margin=0.03, roi=roi).results
+    found = as_json(evaluate_outputs(pairs, [a, b], STYLE, baseline="a", candidate="b", margin=0.03, roi=roi).results)
     assert found["comparison"]["n"] == 3
     json.dumps(found["money"], default=float, allow_nan=False)
     assert "NaN" not in str(found["money"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.core import ConfigError
+from tuneworth.core import ConfigError, as_json
 from tuneworth.evaluate import EvaluateSettings, Raw, Variant, VariantSettings, evaluate_outputs, read_evaluate
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.scores.score import score_outputs
@@ -94,13 +94,14 @@ def test_the_results_have_both_shares_and_the_tokens_of_the_output_as_it_came():
         for name, how in (("prompted", "off"), ("tuned", "safe"))
     ]
     done = evaluate_outputs(pairs(20), raws, STYLE, baseline="prompted", candidate="tuned", margin=0.03)
-    before, after = done.results["quality"]["prompted"], done.results["quality"]["tuned"]
+    results = as_json(done.results)
+    before, after = results["quality"]["prompted"], results["quality"]["tuned"]
     assert before["raw"] is None
     assert after["raw"] == {**before["acceptable"], "changed": 15}
     assert (before["acceptable"]["share"], after["acceptable"]["share"]) == (0.25, 0.75)
-    assert done.results["tokens"]["tuned"] == done.results["tokens"]["prompted"]
-    assert [done.results["variants"][name]["repair"] for name in ("prompted", "tuned")] == ["off", "safe"]
-    assert "the tuned model after repair gives an acceptable output in 75%" in str(done.results["verdict"])
+    assert results["tokens"]["tuned"] == results["tokens"]["prompted"]
+    assert [results["variants"][name]["repair"] for name in ("prompted", "tuned")] == ["off", "safe"]
+    assert "the tuned model after repair gives an acceptable output in 75%" in str(results["verdict"])
     assert done.outputs["raw"][:20].null_count() == 20
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.evaluate import groups_by_id, groups_of
+from tuneworth.evaluate.results import Requests
 from tuneworth.evaluate.scores.groups import LARGEST, grouped_requests
 from tuneworth.evaluate.statistics.intervals import share_interval
 from tuneworth.evaluate.statistics.paired import compare
@@ -70,11 +71,11 @@ def test_equal_requests_join_stated_groups_and_tied_sets():
 def test_a_request_in_more_than_a_fifth_of_the_pairs_is_not_tied_but_counted():
     groups, requests = grouped_requests(pairs(["the same"] * 6 + FILLER + ["twice", "twice"]))
     assert sets(groups) == [[26, 27]]
-    assert requests == (28, 22, 6, 6)
-    assert grouped_requests(pairs(["the same"] * 5 + FILLER))[1] == (25, 21, 5, 0)
+    assert requests == Requests(n=28, distinct=22, largest=6, untied=6)
+    assert grouped_requests(pairs(["the same"] * 5 + FILLER))[1] == Requests(n=25, distinct=21, largest=5, untied=0)
     everything, requests = grouped_requests(pairs(["the same"] * 30))
     assert everything is None
-    assert requests == (30, 1, 30, 30)
+    assert requests == Requests(n=30, distinct=1, largest=30, untied=30)
 
 
 @given(

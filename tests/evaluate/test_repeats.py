@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.scores.score import item_means, pass_all, repeats_of, samples_of
+from tuneworth.evaluate.scores.score import item_means, pass_all, samples_of, unstable_share
 
 
 @st.composite
@@ -21,7 +21,7 @@ def outcomes(draw):
 @settings(max_examples=50, deadline=None)
 @given(outcomes())
 def test_pass_all_is_the_share_of_choices_in_which_every_output_is_acceptable(table):
-    found = pass_all(table.sum(axis=1).astype(int), table.shape[1])
+    found = pass_all(table)
     for k in range(1, table.shape[1] + 1):
         choices = [all(row[i] for i in chosen) for row in table for chosen in combinations(range(len(row)), k)]
         assert found[str(k)] == pytest.approx(np.mean(choices))
@@ -30,7 +30,7 @@ def test_pass_all_is_the_share_of_choices_in_which_every_output_is_acceptable(ta
 @settings(max_examples=50, deadline=None)
 @given(outcomes())
 def test_pass_all_falls_with_k_from_the_share(table):
-    found = list(repeats_of(table, None)["pass_all"].values())
+    found = list(pass_all(table).values())
     assert found[0] == pytest.approx(table.mean())
     assert all(after <= before + 1e-12 for before, after in pairwise(found))
 
@@ -38,12 +38,12 @@ def test_pass_all_falls_with_k_from_the_share(table):
 @settings(max_examples=50, deadline=None)
 @given(outcomes())
 def test_an_item_is_unstable_if_its_outputs_differ(table):
-    found = repeats_of(table, None)["unstable"]
+    found = unstable_share(table, None)
     if table.shape[1] == 1:  # with one output, a second one is unknown
-        assert found == {"share": None, "low": None, "high": None}
+        assert (found.share, found.low, found.high) == (None, None, None)
         return
-    assert found["share"] == pytest.approx(np.mean([len(set(row)) > 1 for row in table.tolist()]))
-    assert found["low"] <= found["share"] <= found["high"]
+    assert found.share == pytest.approx(np.mean([len(set(row)) > 1 for row in table.tolist()]))
+    assert found.low <= found.share <= found.high
 
 
 def test_means_are_over_known_values():
@@ -53,9 +53,8 @@ def test_means_are_over_known_values():
 
 
 def test_no_items_give_no_result():
-    assert repeats_of(np.zeros((0, 3)), None) == {
-        "samples": 3, "pass_all": {}, "unstable": {"share": None, "low": None, "high": None}
-    }  # fmt: skip
+    assert pass_all(np.zeros((0, 3))) == {}
+    assert unstable_share(np.zeros((0, 3)), None).share is None
 
 
 @pytest.mark.parametrize("ids", [["a", "b", "b"], ["a", "b", "a", "b"], ["a", "a", "b"]])

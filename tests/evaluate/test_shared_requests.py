@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.evaluate.history.requests import request_contents, shared_groups, shared_requests
+from tuneworth.evaluate.history.judged import request_contents, shared_groups, shared_requests
 
 from .judged_sides import pairs
 

@@ -9,8 +9,9 @@ from rapidfuzz import fuzz
 from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
-from tuneworth.evaluate.scores import similarity as module
-from tuneworth.evaluate.scores.similarity import chrf, item_similarity, lengths_of, ratio, similarities
+from tuneworth.evaluate.results import Spread
+from tuneworth.evaluate.scores import references as module
+from tuneworth.evaluate.scores.references import chrf, item_similarity, lengths_of, ratio, similarities
 from tuneworth.evaluate.statistics.intervals import mean_interval
 
 TEXTS = st.one_of(
@@ -71,9 +72,9 @@ def test_items_are_compared_with_their_own_reference():
 
 def test_lengths_ignore_blank_texts():
     found = lengths_of(pl.Series(["one two", " ", "three\nfour  five"]))
-    assert found["words"] == {"mean": 2.5, "median": 2.5, "p95": pytest.approx(2.95)}
-    assert found["characters"]["mean"] == pytest.approx((7 + 16) / 2)
-    assert lengths_of(pl.Series([], dtype=pl.String))["words"] == {"mean": None, "median": None, "p95": None}
+    assert (found.words.mean, found.words.median, found.words.p95) == (2.5, 2.5, pytest.approx(2.95))
+    assert found.characters.mean == pytest.approx((7 + 16) / 2)
+    assert lengths_of(pl.Series([], dtype=pl.String)).words == Spread(mean=None, median=None, p95=None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -82,8 +83,8 @@ def test_a_mean_of_single_items_has_students_interval(values):
     found = mean_interval(np.array(values))
     if (error := sem(values)) > 1e-12:
         wanted = t.interval(0.95, len(values) - 1, np.mean(values), error)
-        assert (found["low"], found["high"]) == pytest.approx(wanted)
-    assert found["mean"] == pytest.approx(np.mean(values))
+        assert (found.low, found.high) == pytest.approx(wanted)
+    assert found.mean == pytest.approx(np.mean(values))
 
 
 def test_a_mean_of_grouped_items_has_the_clustered_interval():
@@ -94,6 +95,6 @@ def test_a_mean_of_grouped_items_has_the_clustered_interval():
     values = rng.random(80) + 0.3 * rng.random(12)[groups]
     fit = OLS(values, np.ones(80)).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     found = mean_interval(values, groups)
-    assert (found["low"], found["high"]) == pytest.approx(tuple(fit.conf_int()[0]))
-    assert mean_interval(np.array([0.4, np.nan]), None) == {"mean": 0.4, "low": None, "high": None, "n": 1}
-    assert mean_interval(np.array([np.nan])) == {"mean": None, "low": None, "high": None, "n": 0}
+    assert (found.low, found.high) == pytest.approx(tuple(fit.conf_int()[0]))
+    assert mean_interval(np.array([0.4, np.nan]), None) == (0.4, None, None, 1)
+    assert mean_interval(np.array([np.nan])) == (None, None, None, 0)

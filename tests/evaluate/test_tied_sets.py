@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from tuneworth.core import as_json
 from tuneworth.curate import curate, read_pairs, read_split, read_tested, write_curated
 from tuneworth.evaluate import Raw, Variant, VariantSettings, evaluate_outputs, groups_by_id, groups_of, write_evaluated
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
@@ -43,7 +44,7 @@ def results_of(table: pl.DataFrame, **more: Any) -> dict[str, Any]:
         )
         raw.append(Raw(Variant(name, "outputs", settings=VariantSettings()), outputs))
     evaluated = evaluate_outputs(table, raw, STYLE, baseline="prompted", candidate="tuned", margin=0.03, **more)
-    return {"results": evaluated.results, "evaluated": evaluated}
+    return {"results": as_json(evaluated.results), "evaluated": evaluated}
 
 
 SETS_OF_ROWS = [f"p{row % SETS}" for row in range(N)]

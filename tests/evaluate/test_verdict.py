@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tuneworth.evaluate import decide, with_judgements
-from tuneworth.evaluate.verdict.sentences import input_name, when_it_pays
+from tuneworth.core import as_json
+from tuneworth.evaluate import with_judgements
+from tuneworth.evaluate.verdict.money_sentences import input_name, when_it_pays
 
-from .situations import costs, later, other, simulated_people, situation
+from .situations import costs, decide, later, other, simulated_people, situation, whole
 
 FIX, KEEP, OPEN, FINE_TUNE = "fix first", "keep prompting", "cannot tell yet", "fine-tune"
 BETTER, EQUAL, WORSE = (134, 54, 6, 6), (960, 10, 10, 20), (100, 4, 60, 36)
@@ -253,18 +254,17 @@ def test_the_table_covers_every_rule():
 
 @pytest.mark.slow
 def test_people_who_judge_otherwise_change_the_verdict_and_others_restore_it():
-    bad, good = (judged(rule_noise=noise)["judgements"] for noise in (0.4, 0.1))
+    bad, good = (whole(judged(rule_noise=noise)).judgements for noise in (0.4, 0.1))
     results = situation(roi=costs())
     results["verdict"] = before = decide(results)
-    fixed = with_judgements(results, bad)
-    assert (fixed["verdict"]["decision"], fixed["verdict"]["what"]) == (FIX, "comparison")
-    assert "`judgements.rules`" in fixed["verdict"]["next"]
-    assert fixed["judgements"]["verdict_without"] == before
+    fixed = with_judgements(whole(results), bad)
+    assert (fixed.verdict.decision, fixed.verdict.what) == (FIX, "comparison")
+    assert "`judgements.rules`" in fixed.verdict.next
+    assert as_json(fixed.judgements.verdict_without) == before
     assert with_judgements(fixed, bad) == fixed
     restored = with_judgements(fixed, good)
-    assert restored["verdict"] == before
-    assert restored["judgements"]["verdict_without"] is None
-    assert results["verdict"] == before
+    assert as_json(restored.verdict) == before
+    assert restored.judgements.verdict_without is None
 
 
 @pytest.mark.slow
@@ -384,7 +384,7 @@ def test_a_plain_model_that_is_worse_needs_its_guide():
 @pytest.mark.parametrize(("high", "dropped"), [(0.0, True), (0.0299, True), (0.03, False), (0.05, False)])
 def test_a_guide_can_go_if_the_outputs_without_it_are_worse_by_less_than_the_margin(high, dropped):
     results = with_guide_comparison(situation(BETTER, others={"plain": 0.4}, roi=costs()), high=0.1)
-    results["guide_comparison"]["high_one_sided"] = high
+    results["guide_comparison"]["difference"]["high"] = high
     assert ("can be dropped" in decide(results, margin=0.03)["sentence"]) is dropped
 
 
@@ -479,7 +479,7 @@ def test_a_single_group_is_in_the_singular():
 
 
 def test_one_request_a_day_and_inputs_without_a_special_name_are_readable():
-    money = situation(BETTER, roi=costs(volume=1))["money"]
+    money = whole(situation(BETTER, roi=costs(volume=1))).money
     assert when_it_pays(money).startswith("at 1 request a day it")
     assert input_name("tuned.acceptance", money) == "the share of acceptable outputs of the tuned model"
     assert input_name("horizon_days", money) == "the horizon days"

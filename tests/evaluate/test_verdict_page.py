@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from scipy.stats import norm
 
-from tuneworth.evaluate import decide
 from tuneworth.evaluate.statistics.power import pairs_needed
 
-from .situations import costs, later, situation
+from .situations import costs, decide, later, situation
 from .test_verdict import judged
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworth.evaluate import compare, decide, share_interval
+from tuneworth.evaluate import compare, share_interval
 
-from .situations import built, costs
+from .situations import built, costs, decide
 
 DECISIONS = {"fine-tune", "keep prompting", "cannot tell yet", "fix first"}
 CELLS = st.tuples(*[st.integers(0, 40)] * 4).filter(lambda cells: sum(cells) > 0)

@@ -3,18 +3,18 @@
 import re
 from datetime import date
 
-from tuneworth.evaluate import BREAK_EVEN, break_even, decide
-from tuneworth.evaluate.money.volumes import pays_in_time
+from tuneworth.evaluate import BREAK_EVEN, break_even
+from tuneworth.evaluate.money.payback import pays_in_time
 from tuneworth.reports import money_text
 
-from .situations import costs, situation
+from .situations import costs, decide, situation, whole
 
 TODAY = date(2026, 11, 1)
 
 
 def test_the_two_volumes_of_one_situation_have_their_own_words():
     results = situation((960, 10, 10, 20), roi=costs(20))
-    verdict, text = decide(results, margin=0.03), " ".join(money_text(results["money"]).split())
+    verdict, text = decide(results, margin=0.03), " ".join(money_text(whole(results).money).split())
     target = re.search(
         r"it would pay back within 90 days at about ([\d,]+) requests a day or more", verdict["sentence"]
     )

@@ -32,11 +32,10 @@ from tuneworth.deploy.watch.drift import features_of
 from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.prompts import without_thoughts
-from tuneworth.evaluate.risks.answers import CHECK_KINDS, meets
+from tuneworth.evaluate.risks.forgetting import CHECK_KINDS, meets
 from tuneworth.evaluate.risks.memorisation import copies_of
 from tuneworth.evaluate.scores.causes import _loops
-from tuneworth.evaluate.scores.similarity import similarities
-from tuneworth.evaluate.scores.two_sample import two_sample
+from tuneworth.evaluate.scores.references import similarities, two_sample
 from tuneworth.reports.junit import _clean
 from tuneworth.reports.markdown import _code, _literal
 from tuneworth.reports.page import compact_html

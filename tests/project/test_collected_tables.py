@@ -46,9 +46,9 @@ def test_outputs_find_their_pairs(kind: str, style_file: Path) -> None:
     pairs, bad, good = GIVEN[kind]
     columns = COLUMNS if kind in ("ids as an index without a name", "part of a table") else {**COLUMNS, "id": "sku"}
     judged = tw.judge_outputs(pairs, {"prompted": bad, "tuned": good}, style_file, **columns)
-    quality = judged.results["quality"]
-    assert [quality[name]["acceptable"]["share"] for name in ("prompted", "tuned")] == [0, 1]
-    assert [quality[name]["faithful"]["share"] for name in ("prompted", "tuned")] == [1, 1]  # each beside its own input
+    quality = judged.results.quality
+    assert [quality[name].acceptable.share for name in ("prompted", "tuned")] == [0, 1]
+    assert [quality[name].faithful.share for name in ("prompted", "tuned")] == [1, 1]  # each beside its own input
     assert judged.to_pandas()["outputs"]["variant"].tolist() == judged.outputs["variant"].to_list()
 
 
@@ -59,7 +59,7 @@ def test_a_row_that_is_no_pair_leaves_the_texts_with_their_own(style_file: Path)
     judged = tw.judge_outputs(
         [*rows[:3], "no pair", *rows[3:]], {"prompted": texts, "tuned": [None, *texts[1:]]}, style_file, **COLUMNS
     )
-    assert judged.results["quality"]["prompted"]["faithful"]["share"] == 1
+    assert judged.results.quality["prompted"].faithful.share == 1
     assert judged.outputs.filter(variant="tuned")["output"].null_count() == 1
 
 

@@ -122,7 +122,7 @@ def test_the_cost_is_split_by_price_and_failures(runs):
 def test_costs_over_all_requests_are_those_of_the_runs(runs):
     cost = compare_runs(*runs).results["cost"]
     for role, run in zip(("before", "after"), runs, strict=True):
-        own = Run(run).results["money"]["variants"]["tuned"]
+        own = Run(run).results.money.variants["tuned"]
         assert cost["per_request"][role] == pytest.approx(own["cost_per_request"], rel=1e-12)
         assert cost["per_usable_output"][role] == pytest.approx(own["effective_cost_per_request"], rel=1e-12)
 
@@ -205,7 +205,7 @@ def test_runs_with_different_styles_are_compared_on_shared_rules_or_by_one_style
     by_hand = judge_outputs(
         lenient.parent / "pairs.jsonl", {"tuned": outputs(lambda at: at % 5 > 0)}, style, out=tmp_path / "hand"
     )
-    share = by_hand.results["quality"]["tuned"]["acceptable"]["share"]
+    share = by_hand.results.quality["tuned"].acceptable.share
     assert again.results["acceptable"]["before"]["share"] == share
     assert "scored again by other.yaml" in command("compare", runs[0], lenient, "--style", style).out
 
@@ -346,7 +346,7 @@ def test_a_damaged_run_is_named(command, copies, file, change, words):
 def test_results_of_another_shape_are_named(command, copies):
     file = unsealed(copies[1]) / "results.json"
     results = json.loads(file.read_text())
-    results["money"]["formula_inputs"]["variants"]["tuned"] = {"input_tokens": "many"}
+    results["money"]["formula_inputs"]["variants"]["tuned"]["input_tokens"] = "many"
     file.write_text(json.dumps(results))
     done = command("compare", *copies)
     assert (done.code, 'tuned.input_tokens" is "many"; expected' in done.err) == (2, True)

@@ -49,7 +49,7 @@ def test_the_pages_run_in_a_notebook_which_shows_the_results(notebook: Kernel) -
     assert "60 rows read" in printed
     assert "Cannot tell yet" in printed
     assert "nowhere is neither a run" in printed
-    assert notebook.run("decision, len(failed) == len(test), whole.results['quality']['tuned']['n']").text == (
+    assert notebook.run("decision, len(failed) == len(test), whole.results.quality['tuned'].n").text == (
         "('cannot tell yet', True, 60)"
     )
 

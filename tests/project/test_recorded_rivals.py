@@ -44,23 +44,23 @@ def test_recorded_rivals_are_measured_beside_the_variants(labels: Path) -> None:
     project.write_text(project.read_text(encoding="utf-8") + tables + MONEY, encoding="utf-8")
     tw.curate_project(labels)
     run = tw.evaluate_run(labels)
-    shares = {name: run.results["quality"][name]["acceptable"]["share"] for name in RIVALS}
+    shares = {name: run.results.quality[name].acceptable.share for name in RIVALS}
     assert shares == {name: len(good) / len(TEST) for name, good in RIVALS.items()}
-    rows = {row["name"]: row for row in run.results["rivals"]}
-    assert {name: row["measured"] for name, row in rows.items() if name in RIVALS} == dict.fromkeys(
+    rows = {row.name: row for row in run.results.rivals}
+    assert {name: row.measured for name, row in rows.items() if name in RIVALS} == dict.fromkeys(
         rows & RIVALS.keys(), True
     )
     assert {"nearest", "prompted + retry"} <= rows.keys()
     assert "tuned + retry" not in rows  # a rival needs no training
-    variants = run.results["variants"]
-    assert {name: (variants[name]["way"], variants[name]["of"]) for name in RIVALS} == {
+    variants = run.results.variants
+    assert {name: (variants[name].way, variants[name].of) for name in RIVALS} == {
         "nearest": ("nearest", ["prompted"]),
         "prompted + retry": ("retry", ["prompted"]),
         "tuned + retry": ("retry", ["tuned"]),
     }
     again = tw.Run(labels)
     tw.report_run(again)  # judged again by the project
-    assert again.results["quality"]["nearest"] == run.results["quality"]["nearest"]
+    assert again.results.quality["nearest"] == run.results.quality["nearest"]
 
 
 def test_a_rival_of_the_candidate_is_tuned_whatever_the_candidate_is_called(tmp_path: Path) -> None:

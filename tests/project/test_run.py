@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from tuneworth import DataError, GateFailed, Run, curate_project, evaluate_run, explain_row, judge_outputs, run_project
-from tuneworth.core import adopt, changing, check_digests, read_manifest
+from tuneworth.core import adopt, as_json, changing, check_digests, read_manifest
 from tuneworth.evaluate import variants as planning
 
 from ..shared import unsealed
@@ -65,7 +65,7 @@ def test_a_whole_run_reads_each_split_once_and_chooses_its_examples_once(
     file.write_text(file.read_text().replace("few_shot = 0", "few_shot = 1").replace("max_pairs = 6", "max_pairs = 2"))
     run = run_project(project)
     assert (parsed, chosen) == ({"train": 1, "validation": 1, "test": 1}, [1])
-    assert set(run.results["quality"]) >= {"plain", "prompted", "tuned"}
+    assert set(run.results.quality) >= {"plain", "prompted", "tuned"}
 
 
 def test_a_table_is_read_once_until_its_file_changes(labels: Path, parsed: Counter[str]) -> None:
@@ -85,14 +85,14 @@ def test_the_tables_of_a_run_are_those_of_its_files(labels: Path) -> None:
     counts = run.curation["splits"]
     assert {name: len(getattr(run, name)) for name in counts} == counts
     assert run.ledger.equals(pl.read_parquet(run.folder / "curate" / "ledger.parquet"))
-    assert run.results == json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
+    assert as_json(run.results) == json.loads((run.folder / "results.json").read_text(encoding="utf-8"))
     assert Run(labels).results == run.results
-    assert dict(run.outputs.group_by("variant").len().rows()) == dict.fromkeys(run.results["variants"], counts["test"])
+    assert dict(run.outputs.group_by("variant").len().rows()) == dict.fromkeys(run.results.variants, counts["test"])
 
 
 def test_stages_that_have_not_run_are_empty(labels: Path) -> None:
     run = curate_project(labels)
-    assert (run.results, len(run.outputs)) == ({}, 0)
+    assert (run.results, len(run.outputs)) == (None, 0)
     (labels / "runs" / "later").mkdir()
     (labels / "runs" / "later" / "run.json").write_text('{"seed": 3}', encoding="utf-8")
     bare = Run(labels / "runs" / "later")
@@ -117,7 +117,7 @@ def test_a_run_prints_counts_and_then_its_verdict(labels: Path) -> None:
     assert "60 rows read: 60 kept" in repr(run)
     assert "<table" in run._repr_html_()
     judged = evaluate_run(labels)
-    assert judged.results["verdict"]["sentence"].split()[0] in repr(judged)
+    assert judged.results.verdict.sentence.split()[0] in repr(judged)
     assert "100%" in repr(judged)
 
 
@@ -137,7 +137,7 @@ def test_gates_are_checked_on_request_and_from_the_stored_results(labels: Path) 
     run = evaluate_run(
         labels, gates=["quality.tuned.acceptable.share >= 0.9", "quality.prompted.acceptable.share > 0.9"]
     )
-    assert [gate["holds"] for gate in run.results["gates"]] == [True, False]
+    assert [gate.holds for gate in run.results.gates] == [True, False]
     for each in (run, Run(labels)):
         with pytest.raises(GateFailed, match=r"prompted\.acceptable\.share > 0\.9: it is 0"):
             each.check_gates()
@@ -167,10 +167,10 @@ def test_outputs_are_checked_for_the_values_of_all_pairs_of_the_run(labels: Path
     curate_project(labels)
     run = evaluate_run(labels)
     assert run.style.checks[0].parameters.values == ("red", "blue")
-    shares = {name: quality["acceptable"]["share"] for name, quality in run.results["quality"].items()}
+    shares = {name: quality.acceptable.share for name, quality in run.results.quality.items()}
     assert (shares["prompted"], shares["tuned"]) == (0, 1)
     judged = judge_outputs(labels / "test.jsonl", {"tuned": labels / "collected.jsonl"}, project=labels)
-    assert judged.results["quality"]["tuned"]["acceptable"]["share"] == 0
+    assert judged.results.quality["tuned"].acceptable.share == 0
 
 
 def test_a_newer_run_without_its_run_json_is_not_passed_over(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_curating_again_keeps_what_belongs_to_the_same_splits_and_moves_the_rest
     pairs = labels / "pairs.jsonl"
     pairs.write_text("".join(pairs.read_text().splitlines(keepends=True)[5:]))
     curate_project(labels, run=run.name)
-    assert Run(run).results == {}
+    assert Run(run).results is None
     assert not (run / "train").exists()
     aside = {path.relative_to(run / "train-1").as_posix() for path in (run / "train-1").rglob("*") if path.is_file()}
     assert aside >= {"adapter/weights", "summary.json", "log.jsonl", "results.json", "evaluate/outputs.jsonl"}

@@ -49,9 +49,9 @@ def test_outputs_of_any_kind_are_judged_the_same(kind: str, labels: Path, style_
     files = {name: labels / f"{name}.jsonl" for name in ("prompted", "tuned")}
     tables = {name: KINDS[kind](file) for name, file in files.items()}
     judged = tw.judge_outputs(KINDS[kind](pairs), tables, style_file)
-    assert judged.results["quality"]["tuned"]["acceptable"]["share"] == 1
-    assert judged.results["quality"]["prompted"]["acceptable"]["share"] == 0
-    assert judged.results["comparison"] == tw.judge_outputs(pairs, files, style_file).results["comparison"]
+    assert judged.results.quality["tuned"].acceptable.share == 1
+    assert judged.results.quality["prompted"].acceptable.share == 0
+    assert judged.results.comparison == tw.judge_outputs(pairs, files, style_file).results.comparison
     assert judged.report.is_file()
 
 

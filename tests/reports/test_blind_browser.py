@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page
 
+from tuneworth.core import as_json
 from tuneworth.evaluate import JudgedRun, judgement_results, read_judgements, wilson
 from tuneworth.reports import read_run, write_report
 
@@ -104,7 +105,7 @@ def test_what_the_keys_chose_is_what_is_saved_and_what_the_command_reads(window:
     results = judgement_results([found], judged_run(run))
     assert results is not None
     box.get_by_role("button", name="Show results so far").click()
-    counts = results["together"]
+    counts = as_json(results.together)
     said = box.locator(".tally p").inner_text()
     assert said.startswith(
         f"tuned preferred {counts['candidate']}, prompted {counts['baseline']}, equal {counts['equal']}."

@@ -6,31 +6,28 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
+from msgspec.structs import asdict
 
 from tuneworth.core import say
-from tuneworth.evaluate import ComparedJudged, compare_judged
+from tuneworth.evaluate import ComparedJudged, ComparedRun, Comparisons, compare_judged
+from tuneworth.evaluate.history.records import ChangedFigure
+from tuneworth.evaluate.results import Difference
 from tuneworth.reports import compared_text, write_comparison
-from tuneworth.reports.history.compare_basis import basis_rows
-from tuneworth.reports.history.compare_headline import compared_headline
+from tuneworth.reports.history.compare_page import compared_headline
+from tuneworth.reports.history.compare_words import basis_rows
 
 from ..evaluate.judged_sides import RULES, line, outcomes, side
+from ..shared import results_of
 
 
-def whole(compared: ComparedJudged, steps: tuple[ComparedJudged, ...] = ()) -> dict[str, Any]:
+def whole(compared: ComparedJudged, steps: tuple[ComparedJudged, ...] = ()) -> Comparisons:
     """The content of comparison.json."""
-    run = {
-        "name": "A",
-        "folder": "A",
-        "project": "shop",
-        "created": "",
-        "variant": "tuned",
-        "requests": 1,
-        "decision": None,
-    }
-    return {
-        "schema": "tuneworth/comparison/1", "created": "2026-11-28T12:00:00+00:00", "runs": [run, run], **compared.results,
-        "steps": [step.results for step in steps], "gates": None,
-    }  # fmt: skip
+    run = ComparedRun(name="A", folder="A", project="shop", created="", variant="tuned", requests=1, decision=None)
+    return Comparisons(
+        schema="tuneworth/comparison/1", created="2026-11-28T12:00:00+00:00", runs=[run, run], **asdict(compared.results),
+        steps=[step.results for step in steps], gates=None,
+    )  # fmt: skip
 
 
 def compared(before, after) -> ComparedJudged:
@@ -61,7 +58,7 @@ def test_every_answer_has_its_sentence_in_every_file(tmp_path, before, after, se
     for path in (page, markdown):
         assert shown in path.read_text().replace("\N{NO-BREAK SPACE}", " ")
     assert ET.parse(junit).getroot().find("testsuite") is not None
-    assert json.loads(data.read_text())["decided"] == found.results["decided"]
+    assert json.loads(data.read_text())["decided"] == found.results.decided
 
 
 def test_close_calls_are_called_close():
@@ -69,8 +66,8 @@ def test_close_calls_are_called_close():
     before = [1] * 150 + [0] * 18 + [1] * 32
     after = [1] * 150 + [1] * 18 + [0] * 32
     found = compared(before, after)
-    assert found.results["difference"]["high"] < 0
-    assert found.results["decided"] == "no difference shown"
+    assert found.results.difference.high < 0
+    assert found.results.decided == "no difference shown"
     assert "the interval excludes 0" in " ".join(compared_text(whole(found)).split())
 
 
@@ -85,7 +82,7 @@ def test_what_is_not_shared_is_said_first():
 def test_candidates_that_differ_are_named_with_the_variant_that_both_have():
     runs = side("monday", outcomes([1, 0])), replace(side("today", outcomes([0, 0])), variant="tuned + repair")
     results = [{"quality": {"tuned": {}, run.variant: {}}, "comparison": {"candidate": run.variant}} for run in runs]
-    found = compare_judged(*(replace(run, results=one) for run, one in zip(runs, results, strict=True)))
+    found = compare_judged(*(replace(run, results=results_of(one)) for run, one in zip(runs, results, strict=True)))
     text = " ".join(compared_text(whole(found)).split())
     assert "today (tuned, repaired) is not shown to be better or worse than monday (tuned)" in text
     assert 'The runs are compared by different variants: "tuned" before, "tuned, repaired" now.' in text
@@ -104,7 +101,7 @@ def test_candidates_that_differ_are_named_with_the_variant_that_both_have():
 )  # fmt: skip
 def test_why_the_verdict_changed_is_said(first, second, words):
     runs = [
-        replace(side(name, outcomes([1])), results={"verdict": one, "money": {"payback_days": one.get("payback")}})
+        side(name, outcomes([1]), results=results_of(verdict=one, money={"payback_days": one.get("payback")}))
         for name, one in (("monday", first), ("today", second))
     ]
     assert words in " ".join(compared_text(whole(compare_judged(*runs))).split())
@@ -117,10 +114,15 @@ def test_shares_behind_a_verdict_add_up_to_their_difference(unchanged):
     after |= {key: share for key, share in before.items() if key == unchanged}
     for run in (before, after):
         gap = run["acceptable_candidate"] - run["acceptable_strongest"]
-        run["difference"] = {"value": gap, "low": gap, "high": gap}
-    rows = [{"key": key, "before": before[key], "after": after[key]} for key in before if key != unchanged]
-    step = {"verdicts": {"basis": rows}, "cost": {"currency": "EUR"}}
-    shown = {what: first for what, first, _ in basis_rows(step, say)}
+        run["difference"] = Difference(value=gap, low=gap, high=gap)
+    rows = [ChangedFigure(key=key, before=before[key], after=after[key]) for key in before if key != unchanged]
+    step = compared([1], [1]).results
+    shown = {
+        what: first
+        for what, first, _ in basis_rows(
+            structs.replace(step, verdicts=structs.replace(step.verdicts, basis=rows)), say
+        )
+    }
     texts = {"Acceptable, candidate": "87.5%", "Acceptable, strongest way without training": "100%"}
     assert shown["Difference between them"].startswith("-12.5 points")
     assert {what: shown[what] for what in texts if what in shown}.items() <= texts.items()

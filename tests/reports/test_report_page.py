@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tuneworth.cli import main
+from tuneworth.evaluate.results import read_results
 from tuneworth.examples import example_path
 from tuneworth.project import parse_gate
 from tuneworth.project.evaluation.gates import evaluate_gates
@@ -87,17 +88,17 @@ def test_the_workflow_is_yaml_and_its_gates_are_gates(evaluated_run: Callable[..
     steps = yaml.safe_load(text)["jobs"]["judge"]["steps"]
     (words,) = [shlex.split(step["run"]) for step in steps if "evaluate" in step.get("run", "")]
     gates = [parse_gate(after) for word, after in pairwise(words) if word == "--gate"]
-    results = json.loads((evaluated_run(n=42) / "results.json").read_text(encoding="utf-8"))
+    results = read_results(evaluated_run(n=42))
     assert len(evaluate_gates(gates, results)) == 2
 
 
 def test_the_gates_that_it_recommends_lead_to_values(evaluated_run: Callable[..., Path]):
     named = re.findall(r"`((?:quality|comparison|money|verdict)\.[\w.]+)(?: [=<>]+ [^`]+)?`", section("In a build"))
-    results = json.loads((evaluated_run(n=42) / "results.json").read_text(encoding="utf-8"))
+    results = read_results(evaluated_run(n=42))
     assert len(named) >= 4
     for path in named:
         compared = "== x" if path == "verdict.decision" else ">= 0"
-        assert evaluate_gates([parse_gate(f"{path} {compared}")], results)[0]["value"] is not None, path
+        assert evaluate_gates([parse_gate(f"{path} {compared}")], results)[0].value is not None, path
 
 
 def test_links_lead_somewhere_and_the_measured_table_is_the_benchmarks():

@@ -68,7 +68,7 @@ def test_requests_with_two_outputs_come_once_each_without_names_and_are_saved_as
     assert set(judge_all(judging, "ada", choose)) == wanted
     assert len(shown) == len(wanted)
     content = file_of(run, "ada")
-    assert content["run"] == {"created": stored.results["created"], "outputs": stored.shown_outputs}
+    assert content["run"] == {"created": stored.results.created, "outputs": stored.shown_outputs}
     saved = {row["id"]: row for row in content["judgements"]}
     for number, request in enumerate(shown, start=1):
         row = saved[request["id"]]

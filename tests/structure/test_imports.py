@@ -22,6 +22,8 @@ INSIDE = {
     "review": ["judging", "queue", "style", "server"],
 }
 MOST_IMPORTS = 15
+# The records of results are many: they have a face of their own, which counts as one with that of their folder.
+FACES = {"evaluate.results": "evaluate"}
 # Rows of equals, by the module that lists them: check kinds, sections of the report. They count as one import.
 EQUALS = {"style.kinds": "style.kinds.", "reports.report": "reports.sections."}
 
@@ -138,7 +140,7 @@ def test_no_module_imports_more_than_fifteen_of_ours():
         equals = EQUALS.get(entry.importer)
         if equals is not None or modules()[entry.importer].suffix == ".py":  # the face of a folder lists all it has
             one = equals is not None and entry.source.startswith(equals)
-            sources[entry.importer].add(equals if one else entry.source)
+            sources[entry.importer].add(equals if one else FACES.get(entry.source, entry.source))
     assert {name: len(found) for name, found in sources.items() if len(found) > MOST_IMPORTS} == {}
 
 
@@ -146,7 +148,8 @@ def test_folders_import_each_others_faces():
     past = [
         entry
         for entry in graph()
-        if entry.importer.partition(".")[0] != entry.source.partition(".")[0] and "." in entry.source
+        if entry.importer.partition(".")[0] != entry.source.partition(".")[0]
+        if "." in entry.source and entry.source not in FACES
     ]
     assert past == []
 

@@ -64,7 +64,7 @@ def main() -> None:
     assert "60 rows read" in printed.getvalue(), printed.getvalue()
     assert len(names["clean"].ledger) == len(names["table"]) == 60
     assert names["decision"] == "cannot tell yet", names["decision"]
-    assert names["run"].results["verdict"]["decision"] == names["again"].results["verdict"]["decision"]
+    assert names["run"].results.verdict.decision == names["again"].results.verdict.decision
     assert Path(names["run"].report).is_file()
     columns = {"input": ["title", "specs"], "output": "text"}
     outputs = names["tw"].curate_pairs("products.csv", "style.yaml", **columns).splits["test"].select("id", "output")

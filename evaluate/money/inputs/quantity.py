@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 
+from ...results import Assumption, Source
 from .settings import Number, RoiSettings, Triangular
 
 __all__ = ["Quantity", "quantity_of", "share_prior", "share_quantiles", "stated_input"]
+
+
+# A single volume is drawn between these multiples of it; the report says that the range is Tuneworth's own.
+VOLUME_SHARES = (Decimal("0.5"), Decimal(1), Decimal("1.5"))
 
 
 @dataclass(frozen=True)
@@ -23,24 +27,33 @@ class Quantity:
     key: str
     value: Decimal | None
     unit: str
-    source: str
+    source: Source
     range: Triangular | None = None
     detail: str | None = None
     items: np.ndarray | None = None
     per: np.ndarray | None = None
     n: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """One entry of `money.assumptions`."""
-        entry: dict[str, Any] = {"key": self.key, "value": None if self.value is None else float(self.value)}
-        entry |= {"unit": self.unit, "source": self.source}
-        if self.n is not None and self.value is not None:
-            likely = float(self.value)
-            low, high = share_quantiles(likely, self.n)
-            entry["range"] = [low, likely, high]
-        if self.range is not None:
-            entry["range"] = [float(end) for end in self.range]
-        return entry | ({"detail": self.detail} if self.detail else {})
+    @property
+    def drawn_range(self) -> Triangular | None:
+        """The range that it is drawn from; a single volume has Tuneworth's own."""
+        if self.key == "requests_per_day" and self.range is None and self.value is not None:
+            return Triangular(*(self.value * share for share in VOLUME_SHARES))
+        return self.range
+
+    def assumption(self) -> Assumption:
+        """Its entry of `money.assumptions`."""
+        value = None if self.value is None else float(self.value)
+        ends, detail = self.drawn_range, self.detail
+        shown = None if ends is None else [float(end) for end in ends]
+        if self.range is None and ends is not None:
+            detail = "the range is Tuneworth's own; state [low, likely, high]"
+        elif shown is None and self.n is not None and value is not None:
+            low, high = share_quantiles(value, self.n)
+            shown = [low, value, high]
+        return Assumption(
+            key=self.key, value=value, unit=self.unit, source=self.source, range=shown, detail=detail or None
+        )
 
 
 def share_prior(share: float, n: int) -> tuple[float, float]:
@@ -63,7 +76,7 @@ def stated_input(
     return quantity_of(key, value, unit, "stated" if key in settings.stated else "default", detail)
 
 
-def quantity_of(key: str, value: Number | None, unit: str, source: str, detail: str | None = None) -> Quantity:
+def quantity_of(key: str, value: Number | None, unit: str, source: Source, detail: str | None = None) -> Quantity:
     """A number, or a range around its likely value."""
     if isinstance(value, Triangular):
         return Quantity(key, value.likely, unit, source, value, detail)

@@ -8,7 +8,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ....core import as_json
 from ....core import unbroken as say
 from ....evaluate import discordant_clause
 from ...page import Section
@@ -72,9 +71,7 @@ def lead(run: StoredRun) -> str:
             f"The two do equally well on each of {requests}: both are acceptable on {say.count(both)}, "
             f"neither on {say.count(neither)}."
         )
-    return (
-        f"The two differ on {say.count(won + lost)} of {requests}: {quoted(discordant_clause(as_json(run.results)))}."
-    )
+    return f"The two differ on {say.count(won + lost)} of {requests}: {quoted(discordant_clause(run.results))}."
 
 
 def _one_side(run: StoredRun) -> str:

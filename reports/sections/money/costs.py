@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from ....core import UNKNOWN, Row, as_json, decimals_beside, range_text, roughly, value_text
+from ....core import UNKNOWN, Row, decimals_beside, range_text, roughly, value_text
 from ....core import unbroken as say
 from ....evaluate import read_inputs
 from ....evaluate.results import Money, VariantCost
@@ -115,7 +115,7 @@ def _with_machines(found: _Shares, money: Money, name: str) -> Ends:
     inputs = money.formula_inputs
     if money.failures == "retry" or not inputs or not inputs.requests_per_day or name not in inputs.variants:
         return NO_RANGE
-    values = read_inputs(as_json(inputs))
+    values = read_inputs(inputs)
     acceptance = values.way(name).value("acceptance")
     if acceptance is None or _differ(found.share, float(acceptance)):
         return NO_RANGE

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ....core import NEVER, Row, as_json, row_text
+from ....core import NEVER, Row, row_text
 from ....core import unbroken as say
 from ....evaluate import break_even, when_it_pays
 from ....evaluate.results import Money
@@ -143,14 +143,14 @@ def _cost_sentence(run: StoredRun, money: Money, saved: float) -> str:
 def _payback_clause(money: Money) -> str:
     """When the investment pays back, as the second half of the sentence."""
     if money.requests_total is not None:
-        return "" if money.npv is None else f"; {quoted(when_it_pays(as_json(money)))}"
+        return "" if money.npv is None else f"; {quoted(when_it_pays(money))}"
     if money.saving_per_day is None:
         return "; the payback depends on the requests per day, which are not stated"
     running, saved = money.running_cost_per_day or 0, money.saving_per_request or 0
     why = ""
     if money.payback_days is None and saved > 0 and running > 0 and (money.saving_share or 0) >= 0:
         why = f": running costs of {say.money(running, money.currency)} per day exceed the saving"
-    return f"; {quoted(when_it_pays(as_json(money)))}{why}"
+    return f"; {quoted(when_it_pays(money))}{why}"
 
 
 def money_rows(money: Money) -> list[Row]:

@@ -336,7 +336,7 @@ def _recalculated(
 ) -> Recalculated:
     """The figures with the volume, the failure cost or the investment multiplied by a factor."""
     times = {"requests_per_day": volume, "requests_total": volume, "failure_cost": failure, "investment": investment}
-    values = read_inputs(as_json(inputs))
+    values = read_inputs(inputs)
     known = {**values.inputs, **values.given}
     pair = values.changed({key: known[key] * by for key, by in times.items() if key in known}).pair
     if cached:

@@ -2,13 +2,13 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from rapidfuzz import fuzz, process
 
 from ....core import damage, open_stored, read_stored_table, stored_line
+from ....evaluate.results import Results
 from .entries import as_entries, entries_of
 
 __all__ = ["Outputs", "unlike"]
@@ -50,13 +50,14 @@ class Outputs:
         return np.concatenate(([0], ends + 1))
 
 
-def unlike(run: Path, results: dict[str, Any], test: pl.DataFrame, outputs: Outputs) -> pl.DataFrame:
+def unlike(run: Path, results: Results | None, test: pl.DataFrame, outputs: Outputs) -> pl.DataFrame:
     """Test pairs (`row, id, output, reference_ok`) with a good reference and another output that is acceptable.
 
     The least similar come first. Only the candidate's outputs count. Pairs that were given for the evaluation alone are
     not in the data, so nothing can be decided about them.
     """
-    candidate = (results.get("comparison") or {}).get("candidate")
+    compared = None if results is None else results.comparison
+    candidate = None if compared is None else compared.candidate
     if candidate is None or (run / "evaluate" / "pairs.jsonl").is_file():
         return entries_of([])
     good = outputs.of(candidate).filter(pl.col("acceptable") & (pl.col("output") != ""))
