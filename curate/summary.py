@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -104,7 +105,7 @@ def summarise(
     ledger: pl.DataFrame,
     request: CurateRequest,
     *,
-    meaning: Mapping[str, Any] | None,
+    meaning: Paraphrases | None,
     thresholds: Sequence[ThresholdRow] | None,
     seconds: Mapping[str, float],
 ) -> Curation:
@@ -119,7 +120,7 @@ def summarise(
         pairs.corpus.pairs, certified.placed, related.relations, given=related.given, pinned=related.pinned,
         dates=pairs.dates, settings=settings,
     )  # fmt: skip
-    near = None if meaning is None else {**meaning, "tied": ties.meaning}
+    near = None if meaning is None else msgspec.structs.replace(meaning, tied=ties.meaning)
     warnings = [
         *raw.warnings,
         *cautions,
@@ -149,7 +150,7 @@ def summarise(
         threshold_table=thresholds,
         identifiers=sorted(identifiers),
         certificate=certified.certificate,
-        meaning=None if near is None else from_json(near, Paraphrases),
+        meaning=near,
         style=None if style is None else _style(style, discrimination),
         checks=checked.checks,
         fix=summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
