@@ -30,7 +30,7 @@ FILES = (
     "curate/match/join.py", "curate/match/duplicates.py", "curate/split/assign_rows.py", "curate/split/assign.py",
     "curate/split/certificate.py", "evaluate/verdict/rules.py", "evaluate/verdict/money_rules.py",
     "evaluate/verdict/rivals.py", "evaluate/money/payback.py", "evaluate/money/figures.py", "evaluate/money/request.py",
-    "evaluate/money/chances.py", "train/batches.py", "train/examples.py", "style/schema.py", "style/kinds/order.py",
+    "evaluate/money/simulate.py", "train/batches.py", "train/examples.py", "style/schema.py", "style/kinds/order.py",
     "style/kinds/covers.py", "style/kinds/length.py",
 )  # fmt: skip
 MARKED = "not (browser or model or cluster or slow)"

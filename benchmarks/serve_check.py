@@ -30,8 +30,8 @@ import numpy as np
 from tuneworth import Run
 from tuneworth.deploy import check_serving
 from tuneworth.deploy.check.answer_causes import ROUNDING
-from tuneworth.deploy.check.local import measure_margins, weights_of
 from tuneworth.deploy.check.observations import Margins, is_noisier
+from tuneworth.deploy.check.observe import measure_margins, weights_of
 from tuneworth.deploy.check.recorded import recorded
 from tuneworth.train import embedded_folder
 from tuneworth.train.model.folder import wheel_file

@@ -44,7 +44,6 @@ from .parts.settings import ClusterSettings as ClusterSettings
 from .parts.storage import open_storage as open_storage
 from .parts.tasks import Executor as Executor
 from .parts.tasks import Job as Job
-from .read.answers import answered_lines as answered_lines
 from .read.columns import is_curated as is_curated
 from .read.columns import named_once as named_once
 from .read.conversation import fold_system as fold_system
@@ -57,6 +56,7 @@ from .read.formats.records import read_records as read_records
 from .read.normal_forms import compared_inputs as compared_inputs
 from .read.normal_forms import content_hash as content_hash
 from .read.pairs import RawPairs as RawPairs
+from .read.pairs import answered_lines as answered_lines
 from .read.pairs import read_frame as read_frame
 from .read.pairs import read_pairs as read_pairs
 from .read.parts import file_parts as file_parts

@@ -55,8 +55,8 @@ from .money.inputs.prices import with_price_path as with_price_path
 from .money.inputs.read_settings import check_roi as check_roi
 from .money.inputs.read_settings import read_roi as read_roi
 from .money.inputs.settings import RoiSettings as RoiSettings
-from .money.volumes import BREAK_EVEN as BREAK_EVEN
-from .money.volumes import break_even as break_even
+from .money.payback import BREAK_EVEN as BREAK_EVEN
+from .money.payback import break_even as break_even
 from .outputs.files import read_outputs as read_outputs
 from .outputs.models import by_model as by_model
 from .outputs.models import check_adapters as check_adapters
@@ -84,6 +84,7 @@ from .outputs.table import read_raws as read_raws
 from .results import Money as Money
 from .results import SearchCost as SearchCost
 from .results import Way as Way
+from .results import read_results as read_results
 from .risks.forgetting import GeneralPrompt as GeneralPrompt
 from .risks.forgetting import assess_forgetting as assess_forgetting
 from .risks.forgetting import general_prompts as general_prompts

@@ -250,7 +250,8 @@ def pair_table(
         raise DataError(
             f"{where}: the pairs lack {' and '.join(missing)}; expected columns input, output and optionally id, system"
         )
-    ids = [_id(row.get("id"), place) for place, row in enumerate(rows, start=1)]
+    given = (place if row.get("id") is None else row["id"] for place, row in enumerate(rows, start=1))
+    ids = [str(id).encode(errors="backslashreplace").decode() for id in given]
     if faults := list(_value_faults(ids, rows)):
         raise DataError.of(faults, where=where)
     texts = {name: [row.get(name) for row in rows] for name in COLUMNS[1:]}
@@ -265,10 +266,6 @@ def _rows(pairs: Any) -> tuple[list[Mapping[str, Any]], list[str]]:
         rows += values.iter_rows(named=True) if isinstance(values, pl.DataFrame) else values
         problems += [text for _, text in batch.problems]
     return rows, problems[:SHOWN]
-
-
-def _id(value: Any, place: int) -> str:
-    return str(place if value is None else value).encode(errors="backslashreplace").decode()
 
 
 def _value_faults(ids: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from ..core import ModelError, RunBroken, free_bytes, say
 from .batches import Schedule, length_order
 from .examples import Example
 from .processes import Processes
-from .trial import MARGIN, MemoryForecast, Trial, Work
+from .trial import MARGIN, MemoryForecast, Trial
 
 __all__ = ["DiskForecast", "Forecast", "TimeForecast", "disk_forecast", "forecast"]
 
@@ -76,7 +76,8 @@ def forecast(trial: Trial, schedule: Schedule, validation: Sequence[Example], *,
     batches = [processes.share(rows) or rows[:1] for rows in orders]
     micro = _micro_batch(trial, examples, batches)
     _typical_steps(trial, examples, batches, micro)
-    memory = trial.memory(_heaviest(trial, examples, batches, micro))
+    heaviest = _heaviest_rows(trial, examples, batches, micro)
+    memory = trial.memory(trial.work([examples[i] for i in heaviest]))
     time, share = _time(trial, schedule, validation, orders, batches, micro=micro)
     return Forecast(time, memory, micro, share)
 
@@ -128,10 +129,6 @@ def _tried(trial: Trial, part: Sequence[Example]) -> bool:
             return True  # no evidence against it except the extrapolation from shorter pairs
         part = part[: math.ceil(len(part) / 2)]
     return trial.has_run(part) or trial.step(part)
-
-
-def _heaviest(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Work:
-    return trial.work([examples[i] for i in _heaviest_rows(trial, examples, batches, micro)])
 
 
 def _heaviest_rows(trial: Trial, examples: Sequence[Example], batches: Orders, micro: int) -> Sequence[int]:

@@ -142,6 +142,8 @@ def read_unchanged(run: Path, read: Callable[[], Made]) -> Made:
     for _ in range(_TRIES):
         _settle(run)
         before = _stamp(run)
+        if before[0]:  # a change was committed in between, and its files are being moved
+            continue
         try:
             found = read()
         except (DataError, OSError):

@@ -17,18 +17,9 @@ from ..records import PersonalData, PersonalPlace
 from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
 
 __all__ = [
-    "NAMES",
-    "TEXTS",
-    "find_places",
-    "group_masks",
-    "mask_groups",
-    "mask_outside",
-    "mask_part",
-    "merge_personal",
-    "personal_note",
-    "personal_words",
-    "places_in_value",
-]
+    "NAMES", "TEXTS", "find_places", "group_masks", "mask_groups", "mask_outside", "mask_part", "merge_personal",
+    "personal_note", "personal_words", "places_in_value",
+]  # fmt: skip
 
 
 NAMES = ("id", "group")

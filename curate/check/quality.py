@@ -11,19 +11,9 @@ from ..records import FoundPlace, QualityFinding
 from .personal import mask_column
 
 __all__ = [
-    "EVIDENCE_SCHEMA",
-    "FAULTS",
-    "MARKED",
-    "SIGNS",
-    "Lengths",
-    "Quality",
-    "ending_signs",
-    "endings",
-    "find_faults",
-    "judge_quality",
-    "reliable_signs",
-    "usual_lengths",
-]
+    "EVIDENCE_SCHEMA", "FAULTS", "MARKED", "SIGNS", "Lengths", "Quality", "ending_signs", "endings", "find_faults",
+    "judge_quality", "reliable_signs", "usual_lengths",
+]  # fmt: skip
 
 
 _OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 for a normal distribution, so only extremes

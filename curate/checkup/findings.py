@@ -15,19 +15,9 @@ from ..check.personal import mask_text
 from ..read.pair_table import TURNS
 
 __all__ = [
-    "SEVERITIES",
-    "Checkup",
-    "Column",
-    "Example",
-    "Finding",
-    "Severity",
-    "Table",
-    "excerpt",
-    "quoted_names",
-    "table_of",
-    "toml_list",
-    "typed",
-]
+    "SEVERITIES", "Checkup", "Column", "Example", "Finding", "Severity", "Table", "excerpt", "quoted_names", "table_of",
+    "toml_list", "typed",
+]  # fmt: skip
 
 
 Severity = Literal["high", "medium", "low"]

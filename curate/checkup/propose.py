@@ -204,16 +204,13 @@ def _is_value(name: str, texts: Sequence[str]) -> bool:
         return True
     if texts.count(name) > max(1, _REPEATED * len(texts)):
         return True
-    if any(form.fullmatch(name) and _share(form, texts) >= _MOST for form in _TYPED.values()):
-        return True
+    for form in _TYPED.values():
+        if form.fullmatch(name) and sum(form.fullmatch(text) is not None for text in texts) >= _MOST * len(texts):
+            return True
     if (form := _form_of_code(name)) is not None:
         return sum(_form_of_code(text) == form for text in texts) >= _MOST * len(texts)
     sentence = re.search(r"[.!]$", name) is not None and len(name.split()) >= _SENTENCE_WORDS
     return sentence and sum(len(text.split()) >= _SENTENCE_WORDS for text in texts) >= _MOST * len(texts)
-
-
-def _share(form: re.Pattern[str], texts: Sequence[str]) -> float:
-    return sum(form.fullmatch(text) is not None for text in texts) / len(texts)
 
 
 def _form_of_code(text: str) -> str | None:
@@ -235,7 +232,7 @@ _NAMED_ID = re.compile(
 _NOT = re.compile(
     r"(?i)price|weight|width|height|length|depth|size|count|qty|quantity|stock|postal|zip|phone|page|year"
 )
-_MEASURE = re.compile(r"^\W?\d+(?:[.,]\d+)?\s*\D{0,4}$")
+_MEASURE = r"^\W?\d+(?:[.,]\d+)?\s*\D{0,4}$"
 
 
 def proposed_id(batch: Batch, *, output: str | None) -> str | None:
@@ -257,14 +254,10 @@ def names_rows(name: str, texts: Sequence[str | None], outputs: Sequence[str]) -
     values = pl.Series(texts, dtype=pl.String)
     if values.str.contains(r"\s").any() or values.str.len_chars().max() > _LONGEST_ID:  # type: ignore[operator]
         return False
-    codes = values.str.contains(r"\d").all() and values.str.contains(r"[^\d.,\s]").all() and not _measures(values)
+    dates = values.str.contains(r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}").all()
+    measures = dates or values.str.contains(_MEASURE).all()  # numbers with units
+    codes = values.str.contains(r"\d").all() and values.str.contains(r"[^\d.,\s]").all() and not measures
     if not (codes or _NAMED_ID.search(name)):
         return False
     quoted = sum(str(text).casefold() in output.casefold() for text, output in zip(texts, outputs, strict=False))
     return quoted <= _QUOTED * len(outputs)
-
-
-def _measures(values: pl.Series) -> bool:
-    """Whether the values are numbers with units, or dates."""
-    dates = values.str.contains(r"^\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
-    return bool(values.str.contains(_MEASURE.pattern).all() or dates.all())

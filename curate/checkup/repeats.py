@@ -130,19 +130,18 @@ def _several_outputs(pairs: pl.DataFrame, compared: Compared, table: Table) -> I
     other = several.filter(pl.col("row") != pl.col("first"))
     told = _telling_apart(other["row"].to_numpy(), other["first"].to_numpy(), table.columns)
     inputs = several["input"].n_unique()
+    examples = tuple(
+        Example(pairs["row"][row], pairs["id"][row], None, excerpt(pairs["input"][row], 0, 40))
+        for row in other["row"].gather_every(max(1, len(other) // _SHOWN)).head(_SHOWN)
+    )
     yield Finding(
         "several_outputs", "medium" if share >= 0.1 else "low",
         f"{say.count(inputs, 'input')} {'have' if inputs > 1 else 'has'} several different outputs ({say.count(rows)} rows, "
         f"{say.percent(share)}).",
         rows, share, f"If each is a good answer, nothing is wrong: they stay together in one split. {_add(told, 'Else add')}",
         option=table.adding(told) if told else None,
-        examples=tuple(_texts(pairs, other["row"].to_list(), "input")), values={"inputs": inputs, "column": told},
+        examples=examples, values={"inputs": inputs, "column": told},
     )  # fmt: skip
-
-
-def _texts(pairs: pl.DataFrame, rows: Sequence[int], column: str) -> Iterator[Example]:
-    for row in rows[:: max(1, len(rows) // _SHOWN)][:_SHOWN]:
-        yield Example(pairs["row"][row], pairs["id"][row], None, excerpt(pairs[column][row], 0, 40))
 
 
 # --- what belongs together ----------------------------------------------------------------------------------------

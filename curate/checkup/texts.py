@@ -15,15 +15,8 @@ from ..check_parts import CheckedPairs
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names
 
 __all__ = [
-    "faults",
-    "languages",
-    "lengths",
-    "long_inputs",
-    "markup",
-    "missing_facts",
-    "personal_data",
-    "without_markup",
-]
+    "faults", "languages", "lengths", "long_inputs", "markup", "missing_facts", "personal_data", "without_markup",
+]  # fmt: skip
 
 
 _SHOWN = 3  # examples

@@ -18,17 +18,9 @@ from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 
 __all__ = [
-    "DistinctTexts",
-    "FactNumbers",
-    "KnownGrams",
-    "KnownPairs",
-    "KnownTexts",
-    "Memory",
-    "Recalled",
-    "Texts",
-    "TextsAgain",
-    "TextsHere",
-]
+    "DistinctTexts", "FactNumbers", "KnownGrams", "KnownPairs", "KnownTexts", "Memory", "Recalled", "Texts",
+    "TextsAgain", "TextsHere",
+]  # fmt: skip
 
 
 class Texts(Protocol):

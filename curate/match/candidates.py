@@ -22,25 +22,10 @@ from .ngrams import GRAM, GramSets, code_points
 from .sketches import SignedSets, may_be_similar, signed_texts
 
 __all__ = [
-    "CAPS",
-    "MOST_PAIRS",
-    "Caps",
-    "Join",
-    "Method",
-    "MethodSetting",
-    "Skew",
-    "band_count",
-    "band_keys",
-    "bands_of",
-    "buckets_of",
-    "candidate_tiles",
-    "choose_method",
-    "expected_recall",
-    "join_texts",
-    "key_ranks",
-    "meetings",
+    "CAPS", "MOST_PAIRS", "Caps", "Join", "Method", "MethodSetting", "Skew", "band_count", "band_keys", "bands_of",
+    "buckets_of", "candidate_tiles", "choose_method", "expected_recall", "join_texts", "key_ranks", "meetings",
     "signatures",
-]
+]  # fmt: skip
 
 
 # MinHash signatures (Broder 1997) of texts, and the keys of their bands: functions of a text's content alone.

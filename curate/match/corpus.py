@@ -110,14 +110,12 @@ class Corpus:
     @cached_property
     def in_order(self) -> np.ndarray:
         """All rows ordered by content hash, then by all that is written in them, then by id: never by their positions."""
-        table = pl.DataFrame({"content": self.content, "whole": self._whole(), "id": self.pairs["id"]})
-        return table.select(pl.arg_sort_by("content", "whole", "id")).to_series().to_numpy().astype(np.int64)
-
-    def _whole(self) -> pl.Series:
-        """A hash of everything in a row, for rows that share their content with others; empty for the others."""
+        # A hash of everything in a row tells rows with the same content apart; the others need none.
         repeated = self.content.is_duplicated().arg_true()
         found = self._rows.find(repeated.to_numpy().astype(np.int64), "whole")
-        return pl.repeat("", len(self.content), eager=True).scatter(repeated, found)
+        whole = pl.repeat("", len(self.content), eager=True).scatter(repeated, found)
+        table = pl.DataFrame({"content": self.content, "whole": whole, "id": self.pairs["id"]})
+        return table.select(pl.arg_sort_by("content", "whole", "id")).to_series().to_numpy().astype(np.int64)
 
     def input_facts(self, rows: np.ndarray) -> np.ndarray:
         """A number for each row, equal if the facts of the inputs are; the numbering is shared by all calls."""

@@ -87,7 +87,9 @@ def settle(corpus: Corpus, relations: Relations, rank: np.ndarray, *, settings: 
     if not len(rank):
         return outcomes
     items = int(relations.item.max()) + 1
-    best = _best_rows(relations.item, rank, items)
+    best = np.full(items, -1)
+    worst_first = np.argsort(-rank, kind="stable")
+    best[relations.item[worst_first]] = worst_first  # the last write, which is the best rank, wins
     rank = np.argsort(np.argsort(rank[best], kind="stable"), kind="stable")
     duplicates, conflicts = relations.duplicates, relations.conflicts
     all_, none = np.ones(items, bool), np.zeros(items, bool)
@@ -142,13 +144,6 @@ def _closest(edges: Edges, rank: np.ndarray, items: np.ndarray, others: np.ndarr
     columns = ([getattr(part, name) for part in parts] for name in ("item", "other", "inputs", "outputs"))
     stars = _Stars(*map(np.concatenate, columns))
     return stars.take(np.argsort(stars.item, kind="stable"))
-
-
-def _best_rows(item: np.ndarray, rank: np.ndarray, items: int) -> np.ndarray:
-    best = np.full(items, -1)
-    order = np.argsort(-rank, kind="stable")
-    best[item[order]] = order  # the last write, which is the best rank, wins
-    return best
 
 
 def _kept(candidates: np.ndarray, rank: np.ndarray, edges: Sequence[Edges]) -> np.ndarray:
@@ -228,10 +223,11 @@ def _differences(corpus: Corpus, rows: np.ndarray, others: np.ndarray) -> list[s
 
     def compare(new: np.ndarray) -> list[str]:
         texts = (find(some[new]) for find in (corpus.inputs, corpus.outputs) for some in (rows, others))
-        return [
-            _named_words(_different_words(given, other_given), _different_words(said, other_said))
+        found = (
+            (("input", _different_words(given, other_given)), ("output", _different_words(said, other_said)))
             for given, other_given, said, other_said in zip(*texts, strict=True)
-        ]
+        )
+        return ["; ".join(f"{name} {words}" for name, words in both if words) for both in found]
 
     numbers = (numbers[some].tolist() for some in (rows, others) for numbers in (corpus.text, corpus.output))
     return corpus.once("different words", list(zip(*numbers, strict=True)), compare)
@@ -241,7 +237,15 @@ def _explain_conflicts(
     corpus: Corpus, rows: np.ndarray, others: np.ndarray, stars: _Stars
 ) -> tuple[list[str], list[str]]:
     """The same for conflicts."""
-    stated = [_facts(corpus, corpus.written(some)) for some in (rows, others)]
+    words = corpus.label_words
+
+    def facts_of(some: np.ndarray) -> list[frozenset[str]]:
+        texts = corpus.written(some)
+        return corpus.once(
+            f"facts {words}", texts, lambda new: [text_facts(texts[at], label_words=words) for at in new.tolist()]
+        )
+
+    stated = [facts_of(some) for some in (rows, others)]
     requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
     evidence = [
         _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts)
@@ -250,13 +254,6 @@ def _explain_conflicts(
         )
     ]  # fmt: skip
     return ["conflict"] * len(rows), evidence
-
-
-def _facts(corpus: Corpus, outputs: list[str]) -> list[frozenset[str]]:
-    words = corpus.label_words
-    return corpus.once(
-        f"facts {words}", outputs, lambda new: [text_facts(outputs[at], label_words=words) for at in new.tolist()]
-    )
 
 
 def _copy_evidence(other: str, *, same: bool) -> str:
@@ -272,10 +269,6 @@ def _near_evidence(other: str, inputs: float, outputs: float, different: str) ->
         f'Repeats "{other}" with the same facts: similarity of the inputs {inputs:.2f}, of the outputs {outputs:.2f}'
     )
     return f"{evidence}; {different}." if different else f"{evidence}."
-
-
-def _named_words(input: str, output: str) -> str:
-    return "; ".join(f"{name} {words}" for name, words in (("input", input), ("output", output)) if words)
 
 
 def _different_words(text: str, other: str) -> str:
@@ -297,16 +290,15 @@ def _conflict_evidence(other: str, inputs: float | None, facts: frozenset[str], 
         given = f'The same input as "{other}", but for identifiers, case, spacing or markup,'
     else:
         given = f'Nearly the same input as "{other}" (similarity {inputs:.2f}, same facts)'
-    left, right = (_named_facts(only) for only in (facts - others, others - facts))
+    left, right = (
+        _short(", ".join(sorted(fact.replace("\0", ": ") for fact in only)))
+        for only in (facts - others, others - facts)
+    )
     if left and right:
         return f"{given} with another answer: {left} against {right}."
     if left:
         return f"{given} with another answer: this one states {left}, the other does not."
     return f"{given} with another answer: the other one states {right}, this one does not."
-
-
-def _named_facts(facts: frozenset[str]) -> str:
-    return _short(", ".join(sorted(fact.replace("\0", ": ") for fact in facts)))
 
 
 def _short(text: str) -> str:

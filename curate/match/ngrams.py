@@ -13,22 +13,9 @@ import polars as pl
 import scipy.sparse as sparse
 
 __all__ = [
-    "GRAM",
-    "GramSets",
-    "Numbering",
-    "batches",
-    "code_points",
-    "distinct",
-    "distinct_rows",
-    "gram_sets",
-    "may_share",
-    "on_all_cores",
-    "padded",
-    "parity_sketches",
-    "shared_grams",
-    "shared_table",
-    "sorted_once",
-]
+    "GRAM", "GramSets", "Numbering", "batches", "code_points", "distinct", "distinct_rows", "gram_sets", "may_share",
+    "on_all_cores", "padded", "parity_sketches", "shared_grams", "shared_table", "sorted_once",
+]  # fmt: skip
 
 
 _EMPTY = -1
@@ -122,7 +109,7 @@ def gram_sets(texts: Sequence[str]) -> GramSets:
     windows = lengths - GRAM + 1
     order = np.argsort(windows, kind="stable")
     parts = on_all_cores(
-        lambda rows: _sorted_sets(numbers, rarity, starts[rows], windows[rows]),
+        lambda rows: distinct_rows(lambda at: rarity[numbers[at]], len(numbers), starts[rows], windows[rows]),
         [order[a:b] for a, b in batches(windows[order], _CELLS)],
     )
     grams, sizes, sketches = zip(*parts, strict=True) if texts else ((), (), ())
@@ -163,13 +150,6 @@ def padded(values: np.ndarray, starts: np.ndarray, sizes: np.ndarray, filling: i
     places = np.arange(int(sizes.max(initial=1)))
     table = values[np.minimum(starts[:, None] + places, len(values) - 1)]
     return np.where(places < sizes[:, None], table, (filling + places).astype(np.int32))
-
-
-def _sorted_sets(
-    numbers: np.ndarray, rarity: np.ndarray, starts: np.ndarray, windows: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The grams, sizes and sketches of some rows."""
-    return distinct_rows(lambda places: rarity[numbers[places]], len(numbers), starts, windows)
 
 
 def distinct_rows(

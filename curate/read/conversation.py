@@ -8,18 +8,9 @@ from ..settings import DataSettings
 from .formats.batch import Batch
 
 __all__ = [
-    "CHATS",
-    "Turns",
-    "answer_places",
-    "each_answer",
-    "fold_system",
-    "is_conversation",
-    "message_text",
-    "parsed_json",
-    "read_turns",
-    "split_turns",
-    "with_calls_as_text",
-]
+    "CHATS", "Turns", "answer_places", "each_answer", "fold_system", "is_conversation", "message_text", "parsed_json",
+    "read_turns", "split_turns", "with_calls_as_text",
+]  # fmt: skip
 
 
 _ROLES = {

@@ -18,21 +18,9 @@ import polars as pl
 from ...style import render_fields
 
 __all__ = [
-    "clean_text",
-    "comparable",
-    "comparable_fields",
-    "compared_inputs",
-    "compared_outputs",
-    "content_hash",
-    "normalise",
-    "normalised_inputs",
-    "normalised_outputs",
-    "pair_contents",
-    "row_hashes",
-    "salted",
-    "text_fields",
-    "visible",
-]
+    "clean_text", "comparable", "comparable_fields", "compared_inputs", "compared_outputs", "content_hash", "normalise",
+    "normalised_inputs", "normalised_outputs", "pair_contents", "row_hashes", "salted", "text_fields", "visible",
+]  # fmt: skip
 
 
 def normalise(text: str) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,12 +25,11 @@ from ...evaluate import (
 )
 from ...project import Run, console_for
 from .compare import SERVE_CHECK, compare_served
-from .local import base_outputs, marks_of, measure_margins, split_of, weights_of
-from .observations import ROW_SCHEMA, Observations, Reading, probe_chats, read_probes
-from .recorded import Recorded, open_judged, recorded, tokenizer_of
+from .observations import Observations, probe_chats
+from .observe import observe
+from .recorded import Recorded, open_judged, recorded
 from .server import (
     Served,
-    Server,
     budget_of,
     check_requests,
     cost_lines,
@@ -197,7 +195,10 @@ def check_serving(
             send_requests(plan.run, one, store, max_cost=plan.max_cost, talk=talk) for one in plan.plans
         ]
         budget = budget_of(plan.run, plan.plans, store, max_cost=None)
-    observed = _observe(plan, counted, outputs, twice[0] if twice else None)
+    observed = observe(
+        plan.run, judged, plan.served, plan.pairs, counted=counted, outputs=outputs, twice=twice[0] if twice else None,
+        store=plan.folder / "base.jsonl",
+    )  # fmt: skip
     priced = plan.requests.price is not None  # without a price, the cost of the stored answers is unknown
     content = {
         "schema": SERVE_CHECK,
@@ -214,98 +215,6 @@ def check_serving(
     }
     write_whole(plan.folder / "check.json", json.dumps(content, ensure_ascii=False, indent=2))
     return ServeCheck(plan.folder, content)
-
-
-def _observe(plan: ServePlan, counted: pl.DataFrame, outputs: pl.DataFrame, twice: pl.DataFrame | None) -> Observations:
-    """Everything that can be observed of the server (answers, counts, tokens), and what the judged weights here add."""
-    run, judged = plan.run, plan.recorded
-    rows = _rows(judged, outputs)
-    tokenizer = tokenizer_of(run, judged.model) if judged.model and judged.variant.local else None
-    with open_server(plan.served.url, key_env=plan.served.key_env) as server:
-        declared = server.declared(plan.served.model)
-        reading = None if tokenizer is None else _reading(plan, server, tokenizer)
-    observed = Observations(
-        rows,
-        temperature=judged.temperature,
-        max_new_tokens=judged.max_new_tokens,
-        again=None if twice is None else _twice(outputs, twice),
-        probes=read_probes(dict(counted.select("id", "input_tokens").iter_rows()), _counter(tokenizer)),
-        reading=reading,
-        marks=None if tokenizer is None else marks_of(tokenizer),
-        declared_bits=declared.bits,
-        declared_context=declared.context,
-    )
-    return observed if tokenizer is None else _with_weights(plan, replace(observed, split=split_of(tokenizer)))
-
-
-def _with_weights(plan: ServePlan, observed: Observations) -> Observations:
-    """Adds the base model's answers and the judged model's margins, unless all texts are the recorded ones."""
-    judged = plan.recorded
-    if not observed.greedy or all(not place.parts for place in observed.places):
-        return observed
-    loaded = weights_of(judged)
-    answered = observed.answered
-    pairs = answered.select("id").join(plan.pairs, on="id", how="left", maintain_order="left")
-    base = base_outputs(plan.run, judged, pairs, loaded, plan.folder / "base.jsonl")
-    margins = None if loaded is None else measure_margins(judged, answered, pairs, loaded)
-    return replace(observed, base=base, margins=margins)
-
-
-def _rows(judged: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
-    """The recorded and the served answer for each pair; the first if there are several."""
-    ours = judged.first.select(
-        "id", recorded="output", recorded_prompt="input_tokens", recorded_tokens="output_tokens",
-        recorded_finish="finish_reason", recorded_seconds="seconds",
-    )  # fmt: skip
-    theirs = outputs.unique("id", keep="first", maintain_order=True).select(
-        "id", "error", "reasoning_tokens", served="output", served_prompt="input_tokens", served_tokens="output_tokens",
-        served_finish="finish_reason", served_seconds="seconds",
-    )  # fmt: skip
-    return theirs.join(ours, on="id", how="left", maintain_order="left").select(list(ROW_SCHEMA))
-
-
-def _twice(outputs: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
-    """The texts of the requests that were sent twice and answered both times."""
-    both = twice.select("id", "error", second="output").join(
-        outputs.select("id", first_error="error", first="output"), on="id", how="left"
-    )
-    answered = both.filter(pl.col("error").is_null() & pl.col("first_error").is_null())
-    return answered.select("id", pl.col("first", "second").fill_null(""))
-
-
-def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | None:
-    """Counts the prompt tokens of chats with the judged template; None without its tokenizer."""
-    if tokenizer is None:
-        return None
-    from ...train import encode_texts, render_text
-
-    def count(chats: Sequence[Any], opened: bool) -> list[int]:
-        texts = [
-            render_text(tokenizer, chat)
-            if opened
-            else tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=False)
-            for chat in chats
-        ]
-        return [len(ids) for ids in encode_texts(tokenizer, texts)]
-
-    return count
-
-
-def _reading(plan: ServePlan, server: Server, tokenizer: Any) -> Reading | None:
-    """The tokens of the first request, as expected and as the server reads it; None if the server does not report them."""
-    from ...train import render_prompt, render_text
-
-    (chat,) = prompts_of(plan.recorded.variant, plan.pairs.head(1))
-    reported = server.read_chat(plan.served.model, chat)
-    if reported is None:
-        return None
-    return Reading(
-        render_prompt(tokenizer, chat),
-        reported[0],
-        lambda id: str(tokenizer.decode([id])),
-        server_text=reported[1],
-        expected_text=render_text(tokenizer, chat),
-    )
 
 
 def _compared(plan: ServePlan, outputs: pl.DataFrame, observed: Observations) -> dict[str, Any]:

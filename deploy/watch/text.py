@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core import filled, notebook_page, quote, roughly, say
+from ...core import filled, from_json, notebook_page, quote, roughly, say
+from ...evaluate.results import Share
 from ...reports import date_words, markdown_page, share_text, short, typeset_parts
 
 __all__ = ["watch_markdown", "watch_text", "watch_title", "watched_html"]
@@ -109,11 +110,15 @@ def _endpoint_lines(endpoint: Mapping[str, Any]) -> Iterator[str]:
 def _look_line(endpoint: Mapping[str, Any], look: Mapping[str, Any]) -> str:
     cost = "" if look.get("cost") is None else f", {say.money(float(look['cost']), look['currency'])}"
     asked = f"{look['answered']:,} of {endpoint['test_rows']:,} test rows{cost}"
-    acceptable, before = share_text(look["acceptable"]), say.percent(look["recorded"])
+    acceptable, before = _share(look["acceptable"]), say.percent(look["recorded"])
     when = "Look" if endpoint["looked"] else "Last look"
     return (
         f"{when} {look['look']} ({_day(look)}): {asked}. Acceptable {acceptable}; the same rows at judging: {before}."
     )
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    return share_text(from_json(found, Share))
 
 
 def _change_lines(look: Mapping[str, Any]) -> Iterator[str]:
@@ -174,8 +179,8 @@ def _log_lines(content: Content) -> Iterator[str]:
 
 
 def _live_line(live: Mapping[str, Any]) -> str:
-    found = f"acceptable {share_text(live['acceptable'])} of {say.count(live['n'], 'output')}"
-    recorded = f"at judging {share_text(live['recorded'])}"
+    found = f"acceptable {_share(live['acceptable'])} of {say.count(live['n'], 'output')}"
+    recorded = f"at judging {_share(live['recorded'])}"
     since = f" since {date_words(live['since'])}"
     return (
         f"{'Worse' if live['worse'] else 'As judged'}{since}: {found}; {recorded}. No references are needed for this."

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -27,7 +27,12 @@ from ...core import (
 )
 from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
 
-__all__ = ["Admission", "Call", "Endpoint", "Exchange", "Parameters", "Reply"]
+__all__ = [
+    "Call",
+    "Endpoint",
+    "Exchange",
+    "Parameters",
+]
 
 # Parameters that Tuneworth sets itself or that would change the shape of the answer.
 OURS = ("messages", "model", "stream", "stream_options", "n")
@@ -88,49 +93,6 @@ class Call:
     index: int
     sample: int
     messages: list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Admission:
-    """Decides which calls are sent, as far as money goes.
-
-    first: whether a call may be sent. again: whether it may be sent once more after an attempt that brought no answer but
-    may be billed. free: the last attempt of a call costs nothing.
-    """
-
-    first: Callable[[Call], bool] = lambda call: True
-    again: Callable[[Call], bool] = lambda call: True
-    free: Callable[[Call], None] = lambda call: None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The result of one call.
-
-    output: None if the variant gave none (`error` None: an empty choice, a content filter, only tool calls) or if every
-    attempt failed (`error` has the reason). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
-    counts, None if they are missing or contradict each other: input includes cached, output includes reasoning. seconds:
-    the last attempt. model: the name in the endpoint's answer. usage: its counts, unchanged. refused: the parameters that
-    were dropped because the endpoint does not accept them. system_fingerprint: the provider's name for the configuration
-    of its servers. billed: whether the last attempt may be billed although it brought no answer.
-    """
-
-    index: int
-    sample: int
-    output: str | None
-    finish_reason: str | None
-    input_tokens: int | None
-    cached_tokens: int | None
-    output_tokens: int | None
-    reasoning_tokens: int | None
-    seconds: float
-    model: str | None
-    usage: dict[str, Any] | None
-    error: str | None
-    attempts: int
-    refused: tuple[str, ...] = ()
-    system_fingerprint: str | None = None
-    billed: bool = False
 
 
 def _parameter_problems(parameters: Mapping[str, Any]) -> list[str]:

@@ -9,12 +9,12 @@ import polars as pl
 from ...core import RunBroken
 from ..outputs.table import OUTPUT_SCHEMA, Raced
 from .budget import Budget
-from .client import Admission, Call, Reply
+from .client import Call
 from .counts import Counted, doubt_about, most_tokens, possible_counts, without_counts
 from .pace import Traffic
 from .plan import FEWEST_TOKENS, RemotePlan, Request
 from .responses import other_models
-from .sending import send_calls
+from .sending import Admission, Reply, send_calls
 from .store import AnswerStore
 
 __all__ = ["race_endpoints", "request_chats"]

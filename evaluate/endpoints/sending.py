@@ -7,16 +7,60 @@ environment when it starts; the key appears in no error, warning, log line or re
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlsplit
 
 from ...core import NO_MODEL, Fault, RunBroken, is_near, origin_of, read_key, say
-from .client import Admission, Call, Endpoint, Exchange, Parameters, Reply
+from .client import Call, Endpoint, Exchange, Parameters
 from .counts import counts_nothing, possible_tokens
 from .pace import Pace, Streak, Traffic
 from .responses import Answer
 
-__all__ = ["send_calls"]
+__all__ = ["Admission", "Reply", "send_calls"]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Decides which calls are sent, as far as money goes.
+
+    first: whether a call may be sent. again: whether it may be sent once more after an attempt that brought no answer but
+    may be billed. free: the last attempt of a call costs nothing.
+    """
+
+    first: Callable[[Call], bool] = lambda call: True
+    again: Callable[[Call], bool] = lambda call: True
+    free: Callable[[Call], None] = lambda call: None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The result of one call.
+
+    output: None if the variant gave none (`error` None: an empty choice, a content filter, only tool calls) or if every
+    attempt failed (`error` has the reason). finish_reason: the endpoint's word, or "refusal". Tokens are the endpoint's
+    counts, None if they are missing or contradict each other: input includes cached, output includes reasoning. seconds:
+    the last attempt. model: the name in the endpoint's answer. usage: its counts, unchanged. refused: the parameters that
+    were dropped because the endpoint does not accept them. system_fingerprint: the provider's name for the configuration
+    of its servers. billed: whether the last attempt may be billed although it brought no answer.
+    """
+
+    index: int
+    sample: int
+    output: str | None
+    finish_reason: str | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    seconds: float
+    model: str | None
+    usage: dict[str, Any] | None
+    error: str | None
+    attempts: int
+    refused: tuple[str, ...] = ()
+    system_fingerprint: str | None = None
+    billed: bool = False
 
 
 def send_calls(

@@ -10,11 +10,10 @@ import numpy as np
 
 from ..results import BeyondFlip, MoneyFlip
 from .alternatives import Alternative, Alternatives
-from .chances import SURE, UNSURE, Chance, Weight, chance_of, surely_worse, weigh
 from .comparison import Account
 from .figures import Conditions
 from .inputs.options import Pair
-from .simulate import simulated
+from .simulate import SURE, UNSURE, Chance, Weight, chance_of, simulated, surely_worse, weigh
 
 __all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
 

@@ -8,12 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from ...core import say
 from .figures import Figure, Values, by_key, never, of, step, unknown, zero
 from .inputs.options import COST, EFFECTIVE, Pair, Way
 from .request import replicas
 from .traced import leaf, nonzero, square_root, total, value_of, where
 
-__all__ = ["DAYS", "DAYS_A_MONTH", "PAYBACK", "years_of"]
+__all__ = ["BREAK_EVEN", "DAYS", "DAYS_A_MONTH", "PAYBACK", "break_even", "pays_in_time", "years_of"]
+
+# One volume covers the investment over the horizon, by the likely numbers. The other, usually much higher, pays it back
+# within the target in most draws, which is what the verdict asks for.
+BREAK_EVEN = "break-even over the horizon"
 
 DAYS_A_MONTH = Decimal("30.4375")  # 365.25 / 12
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -328,3 +333,20 @@ PAYBACK = by_key([
            when=lambda pair: pair("counted_days") <= 0),
     Figure("npv", "The sum of the years minus the investment.", "years - investment", _value_of_years, "{currency}"),
 ])  # fmt: skip
+
+
+# --- the words for the two volumes at which tuning pays ------------------------------------------------------------
+
+
+def break_even(volume: float | None, horizon_days: float | None) -> str:
+    """Where the saving over the horizon covers the investment; None for no volume."""
+    if not volume:
+        return "at no volume" if volume is None else "at any volume"
+    over = "the horizon" if horizon_days is None else say.days(horizon_days)
+    return f"over {over} at {say.count(volume, 'request')} a day"
+
+
+def pays_in_time(about: str, target_days: float | None) -> str:
+    """From which volume on the verdict would be that it pays."""
+    back = "pay back in time" if target_days is None else f"pay back within {say.days(target_days)}"
+    return f"it would {back} at about {about} requests a day or more"

@@ -191,8 +191,9 @@ class BatchGenerator:
                     if guide is not None:
                         guide.take(row, token)
             left = [place for place, row in enumerate(active) if not self._done(answers[row])]
-            if self._on_token:
-                self._on_token(sum(1.0 if self._done(answer) else self._share(answer) for answer in answers))
+            if self._on_token:  # an unfinished output counts as the share of the most tokens that it has
+                most = self._requests.max_new_tokens
+                self._on_token(sum(1.0 if self._done(answer) else len(answer) / most for answer in answers))
             if not left:
                 return answers
             if len(left) < len(active):
@@ -217,10 +218,6 @@ class BatchGenerator:
 
     def _done(self, answer: list[int]) -> bool:
         return len(answer) >= self._requests.max_new_tokens or bool(answer and answer[-1] in self._stops)
-
-    def _share(self, answer: list[int]) -> float:
-        """The share of the most tokens that an output has."""
-        return len(answer) / self._requests.max_new_tokens
 
     def _choose(self, logits: Any, chances: list[random.Random]) -> list[int]:
         """The next token of each row from logits `(rows, vocabulary)`."""

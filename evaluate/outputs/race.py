@@ -118,17 +118,17 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
     Raises: ModelError with the pairs whose prompts leave no room for an answer in the model's context, or if the model
     cannot be held to the variant's constraint.
     """
-
     if variant.constraint is not None:
         check_constrainable(loaded)
     chats, shortened = fitted_prompts(variant, pairs, loaded=loaded, max_new_tokens=max_new_tokens)
     needed = [tokens + max_new_tokens for tokens in prompt_tokens(loaded, chats)]
     over = [id for id, tokens in zip(pairs["id"], needed, strict=True) if tokens > loaded.context]
     if over:
+        more = f" and {len(over) - NAMED} more" if len(over) > NAMED else ""
         raise ModelError(
             f'variant "{variant.name}": {len(over)} of {len(chats)} prompts leave no room for an answer: the longest '
             f"takes {max(needed)} tokens with its answer, and the context of {loaded.name} is {loaded.context}.\n"
-            f"Pairs: {_named(over)}\n"
+            f"Pairs: {', '.join(over[:NAMED])}{more}\n"
             "Shorten the guide, use fewer examples (few_shot) or lower max_new_tokens."
         )
     return shortened
@@ -136,7 +136,6 @@ def check_room(variant: Variant, pairs: pl.DataFrame, *, loaded: "LoadedModel", 
 
 def prompt_tokens(loaded: "LoadedModel", chats: Sequence[Chat]) -> list[int]:
     """The tokens of each chat as the model reads it, including the chat template's."""
-
     return [
         len(ids) for ids in encode_prompts(loaded.tokenizer, chats, [render_text(loaded.tokenizer, c) for c in chats])
     ]
@@ -151,10 +150,6 @@ def fitted_prompts(
         return [tokens + max_new_tokens <= loaded.context for tokens in prompt_tokens(loaded, chats)]
 
     return fitting_prompts(variant, pairs, fits)
-
-
-def _named(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
 
 
 def _fixed_tokens(variant: Variant, loaded: "LoadedModel") -> tuple[int, int, int]:

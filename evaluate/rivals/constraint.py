@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ...core import ConfigError, ModelError
-from ...style import Check, StyleSchema
+from ...style import StyleSchema
 
 if TYPE_CHECKING:
     import llguidance
@@ -84,14 +84,12 @@ def constraint_of(style: StyleSchema) -> Constraint | None:
             return Constraint("json", json.dumps(check.parameters.schema, ensure_ascii=False), check.id)
     patterns = [check for check in whole if check.kind == "pattern" and check.parameters.whole]
     if fixed := [check for check in patterns if not SLOT.search(check.parameters.regex)]:
-        return Constraint("regex", _pattern(fixed[0]), fixed[0].id)
+        first = fixed[0]
+        regex = first.parameters.regex
+        return Constraint("regex", f"(?i){regex}" if first.ignore_case else regex, first.id)
     if patterns:
         raise ConfigError(f'the pattern "{patterns[0].id}" depends on the fields of each request')
     return None
-
-
-def _pattern(check: Check) -> str:
-    return f"(?i){check.parameters.regex}" if check.ignore_case else check.parameters.regex
 
 
 def check_constraint(constraint: Constraint) -> None:

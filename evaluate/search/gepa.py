@@ -183,15 +183,13 @@ class _Adapter:
     def _fetch(self, batch: Sequence[Place], candidate: Mapping[str, str]) -> None:
         """Ask for what is not there yet, part by part, in the order of the rows."""
         for part, table in self._tables.items():
-            missing = sorted({row for name, row in batch if name == part} - self._rows(part, candidate[GUIDE]))
+            known = {row for guide, (name, row) in self._seen if guide == candidate[GUIDE] and name == part}
+            missing = sorted({row for name, row in batch if name == part} - known)
             if not missing:
                 continue
             scored = self._ask(self.variant(candidate), table[missing]).table
             for row, values in zip(missing, scored.iter_rows(named=True), strict=True):
                 self._seen[candidate[GUIDE], (part, row)] = self._scored(values)
-
-    def _rows(self, part: str, guide: str) -> set[int]:
-        return {row for known, (name, row) in self._seen if known == guide and name == part}
 
     def _scored(self, values: Mapping[str, Any]) -> _Seen:
         acceptable = values["acceptable"]

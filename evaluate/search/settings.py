@@ -31,11 +31,8 @@ class ReflectionSettings:
             raise ConfigError("; ".join(problems))
         if (self.price_input is None) != (self.price_output is None):
             raise ConfigError('"price_input" and "price_output" belong together; state both or none')
-        if self.price_input is not None and self.price_output is not None and min(self._prices()) < 0:
+        if min(self.price_input or 0, self.price_output or 0) < 0:
             raise ConfigError("a price is below 0")
-
-    def _prices(self) -> tuple[Decimal, Decimal]:
-        return self.price_input or Decimal(0), self.price_output or Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import math
 
 from ...core import roughly, say
 from ..money.flips import SURE, UNSURE
-from ..money.volumes import pays_in_time
+from ..money.payback import pays_in_time
 from ..results import Money, RemainingBenefit
 from .names import sentence, variant_name
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ...core import RUN_LOCK, DataError, is_run, is_vacant
 
-__all__ = ["SOURCES", "RunFolder", "run_folders"]
+__all__ = ["RESULTS", "RUN", "SUMMARY", "RunFolder", "run_folders"]
 
-SOURCES = ("run.json", "results.json", "curate/summary.json")  # the files that a listing reads
-_NOTED = (*SOURCES, "report.html", "train/summary.json")
+RUN, RESULTS, SUMMARY = "run.json", "results.json", "curate/summary.json"  # the files that a listing reads
+_NOTED = (RUN, RESULTS, SUMMARY, "report.html", "train/summary.json")
 
 
 @dataclass
@@ -37,17 +37,12 @@ class RunFolder:
         return self.path.name
 
     @property
-    def key(self) -> list[list[int] | None]:
-        """Size and modification time of each source; None for a missing one."""
-        return [list(self.stamps[name]) if name in self.stamps else None for name in SOURCES]
-
-    @property
     def stage(self) -> str:
         """The last stage that wrote its result."""
-        if "results.json" in self.stamps:
+        if RESULTS in self.stamps:
             return "evaluated"
         trained = "train/summary.json" in self.stamps  # written last, here and at a provider
-        return "trained" if trained else "curated" if "curate/summary.json" in self.stamps else "started"
+        return "trained" if trained else "curated" if SUMMARY in self.stamps else "started"
 
 
 def run_folders(runs: Path) -> list[RunFolder]:

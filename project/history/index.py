@@ -1,20 +1,41 @@
 """Lists the runs of a project: their results, what changed since the run before, and their size on disk."""
 
+import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from importlib import metadata
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
-from ...core import DataError, check_digests, check_whole, is_run, printable
-from ...reports import RunEntry, RunSide, by_time, entry_of, runs_html, runs_text, with_changes
+import msgspec
+
+from ...core import DataError, Record, check_digests, check_whole, from_json, is_run, printable, write_whole
+from ...reports import (
+    ListedCuration,
+    ListedFacts,
+    ListedResults,
+    RunEntry,
+    RunSide,
+    by_time,
+    runs_html,
+    runs_text,
+    with_changes,
+    with_curation,
+    with_facts,
+    with_results,
+)
 from ..project import find_project
 from ..run import At
-from .cache import read_cache, write_cache
-from .folders import SOURCES, RunFolder, run_folders
+from .folders import RESULTS, RUN, SUMMARY, RunFolder, run_folders
 from .select import parse_filter, parse_sort
 
 __all__ = ["Runs", "list_runs", "read_runs"]
+
+CACHE = ".index.json"  # in the folder of the runs
+# Another version may read different facts from the same files.
+_VERSION = [metadata.version("tuneworth"), *(field.name for kind in (RunEntry, RunSide) for field in fields(kind))]
+Read = TypeVar("Read", bound=Record)
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,66 +115,89 @@ def verify_runs(project: At = None) -> dict[str, str]:
 
 def read_runs(runs: Path) -> list[RunEntry]:
     """An entry for each run folder, the newest first; only files that changed since the last listing are read."""
-    folders, known = run_folders(runs), read_cache(runs)
-    fields, fresh = {}, {}
-    for folder in folders:
+    known, fresh, entries = _read_cache(runs), dict[str, _Known](), []
+    for folder in run_folders(runs):
+        key = [folder.stamps.get(name) for name in (RUN, RESULTS, SUMMARY)]
         cached = known.get(folder.name)
-        if cached is not None and cached["key"] == folder.key:
-            fields[folder.name], fresh[folder.name] = cached["fields"], cached
-        else:
-            fields[folder.name], damage = _read(folder)
-            if not damage:
-                fresh[folder.name] = {"key": folder.key, "fields": fields[folder.name]}
+        entry = cached.entry if cached is not None and cached.key == key else _entry(folder)
+        if not entry.damage:
+            fresh[folder.name] = _Known(key, entry)
+        # What its other files say, which change without these.
+        entry = replace(
+            entry, stage=folder.stage, disk_bytes=folder.disk_bytes, report="report.html" in folder.stamps,
+            link=folder.link, damage=entry.damage or folder.unreadable,
+        )  # fmt: skip
+        entries.append(entry)
     if fresh != known:
-        write_cache(runs, fresh)
-    entries = [_entry(folder, fields[folder.name]) for folder in folders]
+        _write_cache(runs, fresh)
     return list(with_changes(sorted(entries, key=by_time)))[::-1]
 
 
-def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
-    """The fields of a run as plain data, and what is damaged, if anything."""
+def _entry(folder: RunFolder) -> RunEntry:
+    """What a run's files say; what is damaged, if anything, is in the entry too."""
+    entry = RunEntry(folder.name)
     try:
-        facts, results, summary = [_source(folder, name) for name in SOURCES]
-        fields, damage = entry_of(folder.name, facts, results, summary)
-        if not damage:
-            check_whole(folder.path)
-    except (DataError, RecursionError) as error:
-        fields = {"name": folder.name}
-        damage = str(error) if isinstance(error, DataError) else "it is nested too deeply"
-    sides = {key: asdict(side) for key, side in fields.items() if isinstance(side, RunSide)}
-    return {**fields, **sides, "damage": damage}, damage
+        if RUN not in folder.stamps:
+            raise DataError("it has no run.json")
+        entry = with_facts(entry, _read(folder, RUN, ListedFacts))
+        if SUMMARY in folder.stamps:
+            entry = with_curation(entry, _read(folder, SUMMARY, ListedCuration))
+        if RESULTS in folder.stamps:
+            entry = with_results(entry, _read(folder, RESULTS, ListedResults))
+        check_whole(folder.path)
+    except DataError as error:
+        return replace(entry, damage=str(error))
+    except RecursionError:
+        return replace(entry, damage="it is nested too deeply")
+    return entry
 
 
-def _source(folder: RunFolder, name: str) -> Any:
-    """The content of a file of the run; None if there is no such file.
-
-    Raises: DataError if it cannot be read, or run.json is missing.
-    """
-    if name not in folder.stamps:
-        if name != SOURCES[0]:
-            return None
-        raise DataError("it has no run.json")
+def _read(folder: RunFolder, name: str, kind: type[Read]) -> Read:
+    """What a list reads of a file of the run. Raises: DataError if the file is damaged."""
     try:
-        return _parsed((folder.path / name).read_bytes())
+        content = (folder.path / name).read_bytes()
     except OSError as error:
         raise DataError(f"{name} cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise DataError(f"{name} is damaged ({error})") from None
-
-
-def _parsed(content: bytes) -> Any:
-    """Parsed JSON, by a parser that is twice as fast as Python's, which parses what the other refuses (lone surrogates)."""
-    from pydantic_core import from_json
-
     try:
-        return from_json(content)
-    except ValueError:
-        return json.loads(content)
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError:  # of values that only Python's parser accepts, such as a lone surrogate, or damaged
+        try:
+            value = json.loads(content)
+        except ValueError as error:
+            raise DataError(f"{name} is damaged ({error})") from None
+    try:
+        return from_json(value, kind)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from None
 
 
-def _entry(folder: RunFolder, fields: dict[str, Any]) -> RunEntry:
-    sides = {key: RunSide(**fields[key]) for key in ("baseline", "candidate") if fields.get(key)}
-    return RunEntry(
-        **{**fields, **sides, "damage": fields["damage"] or folder.unreadable},
-        stage=folder.stage, disk_bytes=folder.disk_bytes, report="report.html" in folder.stamps, link=folder.link,
-    )  # fmt: skip
+# --- a cache of the entries, which may be deleted at any time -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The entry of a run, valid while size and modification time of the files that it was read from are the same."""
+
+    key: list[tuple[int, int] | None]
+    entry: RunEntry
+
+
+def _read_cache(runs: Path) -> dict[str, _Known]:
+    """The cached entries by run; none if the file is missing, damaged or from another version."""
+    try:
+        first, _, rest = (runs / CACHE).read_bytes().partition(b"\n")
+        if first.decode("ascii") != hashlib.sha256(rest).hexdigest():
+            return {}
+        version, known = msgspec.json.decode(rest, type=tuple[list[str], dict[str, _Known]])
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return {}
+    return known if version == _VERSION else {}
+
+
+def _write_cache(runs: Path, known: Mapping[str, _Known]) -> None:
+    """Write the cache with its SHA-256 before it; if that fails, the next listing reads the runs again."""
+    try:
+        rest = msgspec.json.encode((_VERSION, known))
+        write_whole(runs / CACHE, hashlib.sha256(rest).hexdigest().encode() + b"\n" + rest)
+    except (DataError, OSError, ValueError):
+        return

@@ -70,7 +70,8 @@ def _shown(run: Run, tried: Sequence[Tried]) -> list[str]:
 def _halved(plan: SearchPlan, asker: Asker) -> tuple[list[Tried], int]:
     """Successive halving over forms of the guide and sets of examples."""
     field = asker.fitting(field_of(plan, _mistakes(plan, asker)), plan.pairs)
-    rounds = _fewer(plan.rounds, len(field))
+    # Some prompts may not fit the model's context.
+    rounds = [Round(min(this.candidates, len(field)), this.pairs) for this in plan.rounds]
 
     def measure(numbers: Sequence[int], start: int, end: int) -> list[np.ndarray]:
         scored = asker.ask([field[n].variant for n in numbers], plan.pairs[start:end])
@@ -92,11 +93,6 @@ def _mistakes(plan: SearchPlan, asker: Asker) -> tuple[Mistake, ...]:
         return ()
     (scored,) = asker.ask([plan.base], plan.probe)
     return find_mistakes(plan.probe, scored.table, plan.run.style)
-
-
-def _fewer(rounds: Sequence[Round], candidates: int) -> list[Round]:
-    """The same rounds for fewer candidates, since some prompts may not fit the model's context."""
-    return [Round(min(this.candidates, candidates), this.pairs) for this in rounds]
 
 
 def _evolved(plan: SearchPlan, asker: Asker) -> tuple[list[Tried], int]:

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
-from ...core import Row, as_json, row_text
+from ...core import Row, row_text
 from ...core import unbroken as say
 from ...evaluate import ChangedRow, ComparedJudged, Comparisons, RunComparison
 from ..charts.axes import Axis, linear_axis, shortened
@@ -20,12 +19,11 @@ from ..sections.first_screen import Headline
 from ..sections.money.costs import change_words
 from ..sections.rules import MOST_ROWS, PERCENT
 from ..sections.three_numbers import OF_SHARES, Number, Side
-from ..stored import StoredRun
 from ..words import capital, date_words, typeset
 from . import compare_rows as tables
 from . import compare_words as words
 
-__all__ = ["compared_headline", "compared_page", "gated"]
+__all__ = ["compared_headline", "compared_page"]
 
 MOST_BYTES = 497_000  # as of the report
 # (requests of each kind, characters of a text): the first that fits.
@@ -55,7 +53,7 @@ def _drawn(results: Comparisons, changed: Section | None) -> str:
         "headline": compared_headline(results),
     }
     found = [
-        gates.section(gated(results)),
+        gates.section(results.gates or ()),
         steps_section(results.steps),
         changed,
         rules_section(results),
@@ -65,11 +63,6 @@ def _drawn(results: Comparisons, changed: Section | None) -> str:
         shared_section(results),
     ]
     return render_page(context, [section for section in found if section is not None], scripts=("navigation",))
-
-
-def gated(results: Comparisons) -> StoredRun:
-    """A run of which only the gates are known."""
-    return StoredRun(Path(), {"gates": as_json(results.gates)}, {}, {})
 
 
 # --- the first screen ---------------------------------------------------------------------------------------------

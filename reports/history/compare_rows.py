@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...core import Numbers, decimals_beside
 from ...evaluate import Direction, MovedRule, MovedSlice, RunComparison, SliceName, Split
-from ..sections.money.costs import counted_cost
+from ..sections.money.costs import cost_figure
 from ..words import capital
 
 __all__ = [
@@ -137,7 +137,7 @@ def cost_title(step: RunComparison) -> str:
     usable = step.cost.per_usable_output
     if usable is not None and usable.figure == "cost_with_machines":
         return MACHINES
-    return counted_cost({"failures": step.cost.failures})[0]
+    return cost_figure(step.cost.failures)[0]
 
 
 def cost_heads(step: RunComparison) -> tuple[str, str]:

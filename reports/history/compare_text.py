@@ -12,7 +12,7 @@ from ..markdown import gate_lines, markdown_page
 from ..words import short, typeset
 from . import compare_rows as tables
 from . import compare_words as words
-from .compare_page import compared_headline, compared_page, gated
+from .compare_page import compared_headline, compared_page
 
 __all__ = ["changed_rows", "compared_text", "write_comparison"]
 
@@ -166,7 +166,7 @@ def _markdown(results: Comparisons) -> str:
         cost_lead=typeset(tables.cost_lead(results, typed)),
         verdict=typeset(words.verdict_lead(results, typed)),
         basis=[*words.basis_rows(results, typed), *words.setting_rows(results, typed)],
-        shared=[typeset(line) for line in words.shared_lines(results, typed)], gates=gate_lines(gated(results)),
+        shared=[typeset(line) for line in words.shared_lines(results, typed)], gates=gate_lines(results.gates or ()),
     )  # fmt: skip
 
 
@@ -181,7 +181,7 @@ def compared_junit(results: Comparisons, compared: Sequence[ComparedJudged], *, 
     """
     suites = [_suite(one, texts=texts) for one in compared]
     if results.gates:
-        suites.append(Suite("gates", [gate_case(as_json(gate)) for gate in results.gates]))
+        suites.append(Suite("gates", [gate_case(gate) for gate in results.gates]))
     return junit_text(suites, created=results.created)
 
 

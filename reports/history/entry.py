@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ...core import DataError
+from ...core import DataError, Record
 from ..sections.first_screen import decision_label
 from ..sections.money.costs import cost_figure
 
-__all__ = ["CHANGES", "STAGES", "RunEntry", "RunSide", "by_time", "entry_of", "with_changes"]
+__all__ = [
+    "CHANGES", "STAGES", "ListedCuration", "ListedFacts", "ListedResults", "RunEntry", "RunSide", "by_time", "with_changes",
+    "with_curation", "with_facts", "with_results",
+]  # fmt: skip
 
 SCHEMA = "tuneworth/results/1"
 STAGES = ("started", "curated", "trained", "evaluated")
@@ -87,23 +89,6 @@ class RunEntry:
         return datetime.fromisoformat(self.created) if self.created else None
 
 
-def entry_of(name: str, facts: Any, results: Any | None, summary: Any | None) -> tuple[dict[str, Any], str]:
-    """The fields of an entry that are in `run.json`, `results.json` and `curate/summary.json`, and what is wrong in them.
-
-    The last two are None where there is no such file.
-    """
-    fields: dict[str, Any] = {"name": name}
-    try:
-        fields |= _of_facts(_mapping(facts, "run.json"))
-        if summary is not None:
-            fields |= _of_summary(_mapping(summary, "curate/summary.json"))
-        if results is not None:
-            fields |= _of_results(_mapping(results, "results.json"))
-    except DataError as error:
-        return fields, str(error)
-    return fields, ""
-
-
 def by_time(entry: RunEntry) -> tuple[str, str]:
     """The key that sorts runs by time: as they say, or as their name says where they do not; unknown times first."""
     if entry.created:
@@ -124,178 +109,236 @@ def with_changes(entries: Iterable[RunEntry]) -> Iterator[RunEntry]:
         last |= {kind: value for kind, value in now.items() if value}
 
 
-# --- run.json -----------------------------------------------------------------------------------------------------
+# --- what a list reads of a run's files, which any version may have written ------------------------------------------
 
 
-def _of_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
-    config = _mapping(facts.get("config") or {}, "run.json: config")
-    inputs = facts.get("inputs") or []
-    if not isinstance(inputs, list) or not all(isinstance(entry, Mapping) for entry in inputs):
-        raise DataError("run.json: inputs is not a list of files")
-    train = _mapping(config.get("train") or {}, "run.json: config.train")
-    return {
-        "created": _time(facts.get("created")),
-        "data": _files(inputs, "pairs"),
-        "style": _files(inputs, "style"),
-        "prices": _prices(facts, config) if config else "",
-        "model": _models(config, train) if config else "",
-        "model_name": _text(train.get("model"), "run.json: config.train.model"),
-        "test_set": _text(facts.get("test_set"), "run.json: test_set"),
-        "uses": _count(facts.get("test_set_used"), "run.json: test_set_used"),
-    }
+class _Input(Record):
+    role: str | None = None
+    sha256: str | None = None
 
 
-def _time(created: Any) -> str:
+class _Decided(Record):
+    stated: Mapping[str, Any] | None = None
+
+
+class _Model(Record):
+    model: str | None = None
+    endpoint: str | None = None
+
+
+class _Config(Record):
+    data: Any = None
+    roi: Mapping[str, Any] | None = None
+    train: _Model | None = None
+    evaluate: Mapping[str, Any] | None = None
+
+
+class ListedFacts(Record):
+    """What a list reads of run.json."""
+
+    created: str | None = None
+    inputs: Sequence[_Input] | None = None
+    config: _Config | None = None
+    decided: _Decided | None = None
+    test_set: str | None = None
+    test_set_used: int | None = None
+
+
+class _Splits(Record):
+    train: int | None = None
+
+
+class ListedCuration(Record):
+    """What a list reads of curate/summary.json."""
+
+    splits: _Splits | None = None
+
+
+class _Level(Record):
+    level: str | None = None
+
+
+class _Verdict(Record):
+    decision: str | None = None
+    sentence: str | None = None
+    confidence: _Level | None = None
+
+
+class _Range(Record):
+    value: float | None = None
+    share: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class _Quality(Record):
+    acceptable: _Range | None = None
+
+
+class _Comparison(Record):
+    candidate: str | None = None
+    baseline: str | None = None
+    difference: _Range | None = None
+
+
+class _Cost(Record):
+    machine_cost_per_day: float | None = None
+    cost_with_machines: float | None = None
+    cost_per_request: float | None = None
+    cost_per_acceptable_output: float | None = None
+    effective_cost_per_request: float | None = None
+
+
+class _Money(Record):
+    currency: str | None = None
+    failures: str | None = None
+    requests_per_day: float | None = None
+    saving_per_request: float | None = None
+    payback_days: float | None = None
+    payback_days_p5: float | None = None
+    payback_days_p95: float | None = None
+    variants: Mapping[str, _Cost] | None = None
+
+
+class ListedResults(Record):
+    """What a list reads of results.json."""
+
+    schema: str | None = None
+    verdict: _Verdict | None = None
+    quality: Mapping[str, _Quality | None] | None = None
+    comparison: _Comparison | None = None
+    money: _Money | None = None
+    variants: Mapping[str, _Model] | None = None
+
+
+# --- from them to the entry ---------------------------------------------------------------------------------------
+
+
+def with_facts(entry: RunEntry, facts: ListedFacts) -> RunEntry:
+    """The entry with what run.json says. Raises: DataError if its time is none."""
+    inputs, config = facts.inputs or (), None if facts.config == _Config() else facts.config
+    return replace(
+        entry,
+        created=_time(facts.created),
+        data=_files(inputs, "pairs"),
+        style=_files(inputs, "style"),
+        prices="" if config is None else _prices(facts, config),
+        model="" if config is None else _models(config),
+        model_name=(config and config.train and config.train.model) or "",
+        test_set=facts.test_set or "",
+        uses=facts.test_set_used,
+    )
+
+
+def _time(created: str | None) -> str:
     if created is None:
         return ""
     try:
         moment = datetime.fromisoformat(created)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         raise DataError(f"run.json: created is not a time: {created!r:.60}") from None
     if not _YEARS[0] <= moment.year <= _YEARS[1]:
         raise DataError(f"run.json: created is not a time: {created!r:.60}")
     return moment.isoformat(timespec="seconds")
 
 
-def _files(inputs: list[Mapping[str, Any]], role: str) -> str:
+def _files(inputs: Sequence[_Input], role: str) -> str:
     """The SHA-256 of the file with this role; of several, the SHA-256 of theirs."""
-    found = sorted(str(entry.get("sha256") or "") for entry in inputs if entry.get("role") == role)
+    found = sorted(file.sha256 or "" for file in inputs if file.role == role)
     return found[0] if len(found) == 1 else _digest(found) if found else ""
 
 
-def _prices(facts: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+def _prices(facts: ListedFacts, config: _Config) -> str:
     """The fingerprint of `[roi]` as the last verdict used it, by dotted key."""
-    stated = (facts.get("decided") or {}).get("stated") if isinstance(facts.get("decided"), Mapping) else None
-    if isinstance(stated, Mapping):
-        return _digest(sorted((key, value) for key, value in stated.items() if key.startswith("roi.")))
-    return _digest(sorted(_flat(config.get("roi") or {}, "roi.")))
+    if facts.decided is not None and facts.decided.stated is not None:
+        return _digest(sorted((key, value) for key, value in facts.decided.stated.items() if key.startswith("roi.")))
+    return _digest(sorted(_flat(config.roi or {}, "roi.")))
 
 
-def _flat(table: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in _mapping(table, "run.json: config.roi").items():
+def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 
 
-def _models(config: Mapping[str, Any], train: Mapping[str, Any]) -> str:
-    variants = _mapping(config.get("evaluate") or {}, "run.json: config.evaluate").items()
+def _models(config: _Config) -> str:
     asked = [
         (name, table.get("model"), table.get("endpoint"))
-        for name, table in variants
+        for name, table in (config.evaluate or {}).items()
         if isinstance(table, Mapping) and ("model" in table or "endpoint" in table)
     ]
-    return _digest([train.get("model"), sorted(asked, key=str)])
+    return _digest([config.train and config.train.model, sorted(asked, key=str)])
 
 
 def _digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-# --- the other files ----------------------------------------------------------------------------------------------
+def with_curation(entry: RunEntry, summary: ListedCuration) -> RunEntry:
+    """The entry with what curate/summary.json says."""
+    return replace(entry, train_pairs=None if summary.splits is None else summary.splits.train)
 
 
-def _of_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
-    splits = _mapping(summary.get("splits") or {}, "curate/summary.json: splits")
-    return {"train_pairs": _count(splits.get("train"), "curate/summary.json: splits.train")}
-
-
-def _of_results(results: Mapping[str, Any]) -> dict[str, Any]:
-    if results.get("schema") != SCHEMA:
-        raise DataError(f"results.json: expected the schema {SCHEMA}, found {results.get('schema')!r:.60}")
-    quality = _mapping(results.get("quality") or {}, "results.json: quality")
-    comparison = _mapping(results.get("comparison") or {}, "results.json: comparison")
-    money = _mapping(results.get("money") or {}, "results.json: money")
-    names = list(quality)
-    candidate = comparison.get("candidate") or (names[-1] if names else "")
-    fields = {
-        **_verdict(_mapping(results.get("verdict") or {}, "results.json: verdict")),
-        **_money(money),
-        "baseline": _side(comparison.get("baseline"), quality, money),
-        "candidate": _side(candidate, quality, money),
-    }
-    difference = _mapping(comparison.get("difference") or {}, "results.json: comparison.difference")
-    for key, part in (("difference", "value"), ("difference_low", "low"), ("difference_high", "high")):
-        fields[key] = _number(difference.get(part), f"results.json: comparison.difference.{part}")
-    variants = _mapping(results.get("variants") or {}, "results.json: variants")
-    model = _mapping(variants.get(str(candidate)) or {}, "results.json: variants").get("model")
-    return fields | ({"model_name": _text(model, "results.json: variants")} if model else {})
-
-
-def _verdict(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    if not verdict:
-        return {}
-    confidence = _mapping(verdict.get("confidence") or {}, "results.json: verdict.confidence")
-    texts = {key: _text(verdict.get(key), f"results.json: verdict.{key}") for key in ("decision", "sentence")}
-    level = _text(confidence.get("level"), "results.json: verdict.confidence.level")
-    return {
-        **texts,
-        "confidence": level,
-        "label": decision_label(verdict.get("decision"), str(verdict.get("sentence")))[0],
-    }
-
-
-def _side(name: Any, quality: Mapping[str, Any], money: Mapping[str, Any]) -> RunSide | None:
-    if not _text(name, "results.json: the name of a variant"):
-        return None
-    where = f"results.json: quality.{name}"
-    scored = _mapping(quality.get(name) or {}, where)
-    found = _mapping(scored.get("acceptable") or {}, f"{where}.acceptable")
-    ends = [_number(found.get(key), f"{where}.acceptable.{key}") for key in ("share", "low", "high")]
-    costs = _mapping(
-        _mapping(money.get("variants") or {}, "results.json: money.variants").get(name) or {}, "results.json"
+def with_results(entry: RunEntry, results: ListedResults) -> RunEntry:
+    """The entry with what results.json says. Raises: DataError for another schema, or a number that is not finite."""
+    if results.schema != SCHEMA:
+        raise DataError(f"results.json: expected the schema {SCHEMA}, found {results.schema!r:.60}")
+    quality, money, variants = results.quality or {}, results.money, results.variants or {}
+    comparison, verdict = results.comparison or _Comparison(), results.verdict or _Verdict()
+    difference = comparison.difference or _Range()
+    candidate = comparison.candidate or (list(quality)[-1] if quality else "")
+    model = variants[candidate].model if candidate in variants else None
+    entry = replace(
+        entry,
+        decision=verdict.decision or "",
+        sentence=verdict.sentence or "",
+        confidence=(verdict.confidence and verdict.confidence.level) or "",
+        label="" if results.verdict is None else _label(verdict),
+        baseline=_side(comparison.baseline, quality, money),
+        candidate=_side(candidate, quality, money),
+        difference=difference.value,
+        difference_low=difference.low,
+        difference_high=difference.high,
+        model_name=model or entry.model_name,
     )
-    machines, shared = costs.get("machine_cost_per_day"), costs.get("cost_with_machines")
-    key = "cost_with_machines" if machines and shared is not None else cost_figure(money.get("failures"))[1]
-    return RunSide(name, *ends, cost=_number(costs.get(key), f"results.json: money.variants.{name}.{key}"))
+    entry = entry if money is None else _with_money(entry, money)
+    for part, where in ((entry, ""), (entry.baseline, "baseline."), (entry.candidate, "candidate.")):
+        for field in () if part is None else fields(part):
+            value = getattr(part, field.name)
+            if isinstance(value, float) and not abs(value) < _LARGEST:
+                raise DataError(f"results.json: {where}{field.name} is not a finite number")
+    return entry
 
 
-def _money(money: Mapping[str, Any]) -> dict[str, Any]:
-    if not money:
-        return {}
-    keys = {"payback_days": "payback_days", "payback_low": "payback_days_p5", "payback_high": "payback_days_p95"}
-    days = {field: _number(money.get(key), f"results.json: money.{key}") for field, key in keys.items()}
-    known = money.get("requests_per_day") is not None and money.get("saving_per_request") is not None
-    return {
-        **days,
-        "pays_back": days["payback_days"] is not None if known else None,
-        "currency": _currency(money.get("currency")),
-        "cost_of": cost_figure(money.get("failures"))[0],
-    }
+def _label(verdict: _Verdict) -> str:
+    return decision_label(verdict.decision, verdict.sentence or "")[0]
 
 
-def _currency(value: Any) -> str:
-    text = _text(value, "results.json: money.currency")
-    if len(text) > _CODE:
-        raise DataError(f"results.json: money.currency is not the code of a currency: {text!r:.60}")
-    return text
-
-
-# --- kinds of values ----------------------------------------------------------------------------------------------
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise DataError(f"{where} is not an object")
-    return value
-
-
-def _text(value: Any, where: str) -> str:
-    if value is not None and not isinstance(value, str):
-        raise DataError(f"{where} is not a text")
-    return value or ""
-
-
-def _number(value: Any, where: str) -> float | None:
-    if value is None:
+def _side(name: str | None, quality: Mapping[str, _Quality | None], money: _Money | None) -> RunSide | None:
+    if not name:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST or math.isnan(value):
-        raise DataError(f"{where} is not a finite number")
-    return float(value)
+    scored = quality.get(name)
+    found = (scored and scored.acceptable) or _Range()
+    costs = (money and money.variants) or {}
+    cost = costs.get(name) or _Cost()
+    shared = cost.cost_with_machines if cost.machine_cost_per_day else None
+    counted = cost_figure(money and money.failures)[1]
+    return RunSide(name, found.share, found.low, found.high, getattr(cost, counted) if shared is None else shared)
 
 
-def _count(value: Any, where: str) -> int | None:
-    number = _number(value, where)
-    return None if number is None else int(number)
+def _with_money(entry: RunEntry, money: _Money) -> RunEntry:
+    if len(money.currency or "") > _CODE:
+        raise DataError(f"results.json: money.currency is not the code of a currency: {money.currency!r:.60}")
+    known = money.requests_per_day is not None and money.saving_per_request is not None
+    return replace(
+        entry,
+        payback_days=money.payback_days,
+        payback_low=money.payback_days_p5,
+        payback_high=money.payback_days_p95,
+        pays_back=money.payback_days is not None if known else None,
+        currency=money.currency or "",
+        cost_of=cost_figure(money.failures)[0],
+    )

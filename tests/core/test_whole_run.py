@@ -193,6 +193,15 @@ def test_a_run_of_an_earlier_version_is_read_and_gets_a_manifest(tmp_path: Path)
     assert manifest.files.keys() == EARLIER.keys()
 
 
+def test_nothing_is_read_while_a_change_is_moved_to_its_place(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, committed = run / ".later-run", iter([True, False])
+    # The change is committed right after the run was found at rest, and completed before the next look.
+    monkeypatch.setattr(
+        "tuneworth.core.stored.whole_run._settle", lambda _: later.mkdir() if next(committed) else later.rmdir()
+    )
+    assert read_unchanged(run, later.is_dir) is False
+
+
 @pytest.mark.slow
 def test_a_reader_never_sees_a_mixture_while_the_run_is_replaced(run: Path) -> None:
     stop, wrong = threading.Event(), []

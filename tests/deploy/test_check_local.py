@@ -185,7 +185,7 @@ def test_a_limit_that_was_computed_is_computed_again_or_read_from_an_output_that
 
 def test_margins_are_those_of_the_tokens_that_were_chosen(run: Run, tuned: Weights) -> None:
     """The judged model reads its own outputs: at each place its token is the likeliest, whatever was served."""
-    from tuneworth.deploy.check.local import measure_margins
+    from tuneworth.deploy.check.observe import measure_margins
 
     was = recorded(run)
     rows = was.first.select("id", recorded="output", served="output", recorded_finish="finish_reason")

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from tuneworth.evaluate.endpoints.client import Call, Endpoint, Reply
-from tuneworth.evaluate.endpoints.sending import send_calls
+from tuneworth.evaluate.endpoints.client import Call, Endpoint
+from tuneworth.evaluate.endpoints.sending import Reply, send_calls
 
 _NUMBERS = itertools.count(1)
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tuneworth.core import ConfigError, RunBroken
-from tuneworth.evaluate.endpoints.client import Admission, Call, Endpoint, Reply
-from tuneworth.evaluate.endpoints.sending import send_calls
+from tuneworth.evaluate.endpoints.client import Call, Endpoint
+from tuneworth.evaluate.endpoints.sending import Admission, Reply, send_calls
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, completion, echo, error
 

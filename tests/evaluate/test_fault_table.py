@@ -13,7 +13,7 @@ import pytest
 
 from tuneworth.core import ConfigError, TuneworthError
 from tuneworth.evaluate import Budget, RemotePlan, open_answers, race_endpoints
-from tuneworth.evaluate.endpoints.client import Reply
+from tuneworth.evaluate.endpoints.sending import Reply
 
 from .endpoint_server import Asked, EndpointServer, Step, ask_all, echo
 from .fault_rows import ROWS, Fault

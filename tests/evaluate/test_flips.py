@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuneworth.evaluate.money import account
-from tuneworth.evaluate.money.chances import Chance
+from tuneworth.evaluate.money.simulate import Chance
 
 from .situations import built, costs, decide, other, situation
 

@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from tuneworth.evaluate import BREAK_EVEN, break_even
-from tuneworth.evaluate.money.volumes import pays_in_time
+from tuneworth.evaluate.money.payback import pays_in_time
 from tuneworth.reports import money_text
 
 from .situations import costs, decide, situation, whole

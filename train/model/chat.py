@@ -281,12 +281,9 @@ def check_template(tokenizer: Any) -> list[str]:
         faults.append(f"it omits the question: {prompt!r}")
     if not whole.startswith(prompt):
         faults.append(f"the prompt before an answer ({whole!r}) differs from the prompt without one ({prompt!r})")
-    bos, (ids, longer) = tokenizer.bos_token_id, encode_texts(tokenizer, [prompt, _longer(tokenizer)])
+    long = render_text(tokenizer, chat_messages(QUESTION, examples=[(QUESTION, ANSWER), (QUESTION, ANSWER)]))
+    bos, (ids, longer) = tokenizer.bos_token_id, encode_texts(tokenizer, [prompt, long])
     # <|im_start|> is SmolLM2's BOS and opens each of its turns, so a longer chat has more of them.
     if bos in special_ids(tokenizer) and 1 < ids.count(bos) == longer.count(bos):
         faults.append(f"it starts a text with {ids.count(bos)} begin-of-text tokens instead of one")
     return faults
-
-
-def _longer(tokenizer: Any) -> str:
-    return render_text(tokenizer, chat_messages(QUESTION, examples=[(QUESTION, ANSWER), (QUESTION, ANSWER)]))

@@ -14,18 +14,9 @@ import polars.selectors as cs
 from ....core import Limits, say
 
 __all__ = [
-    "EXCERPT",
-    "ROWS",
-    "Batch",
-    "Intake",
-    "excerpt",
-    "object_batch",
-    "object_batches",
-    "plain_values",
-    "table_batch",
-    "text_lengths",
-    "too_deep",
-]
+    "EXCERPT", "ROWS", "Batch", "Intake", "excerpt", "object_batch", "object_batches", "plain_values", "table_batch",
+    "text_lengths", "too_deep",
+]  # fmt: skip
 
 
 ROWS = 20_000

@@ -16,10 +16,8 @@ from .batch import Batch, Intake, excerpt
 from .text import LongLine, any_lines
 
 __all__ = [
-    "Dialect",
-    "find_dialect",
-    "read_csv",
-]
+    "Dialect", "find_dialect", "read_csv",
+]  # fmt: skip
 
 
 _DELIMITERS = (",", ";", "\t", "|")

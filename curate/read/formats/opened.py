@@ -11,16 +11,9 @@ from typing import IO, Any, NamedTuple, cast
 from ....core import GRACE_BYTES, DataError, Limits, open_regular, say
 
 __all__ = [
-    "PACKED",
-    "FileStamp",
-    "check_unpacked",
-    "file_stamp",
-    "file_stamps",
-    "is_packed",
-    "opened",
-    "reading_errors",
+    "PACKED", "FileStamp", "check_unpacked", "file_stamp", "file_stamps", "opened", "reading_errors",
     "unchanged",
-]
+]  # fmt: skip
 
 PACKED = (".gz", ".zst")
 _BLOCK = 1 << 20  # bytes per read where they are only counted
@@ -89,11 +82,6 @@ def reading_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def is_packed(path: Path) -> bool:
-    """Whether the suffix is that of a compressed file."""
-    return path.suffix.lower() in PACKED
-
-
 @contextmanager
 def opened(path: Path, limits: Limits | None = None) -> Iterator[IO[bytes]]:
     """The file's bytes, decompressed by its suffix; with `limits`, reading ends when more came out than they allow.
@@ -119,13 +107,10 @@ def opened(path: Path, limits: Limits | None = None) -> Iterator[IO[bytes]]:
     except Exception as error:
         if type(error).__name__ != "ZstdError":  # its class exists only if the module is installed
             raise
-        raise DataError(f"{path}: {_zstd_problem(str(error))}") from None
-
-
-def _zstd_problem(error: str) -> str:
-    if "too much memory" in error:
-        return "was compressed with a window of more than 128 MB; compress it again with --long=27 or less"
-    return f"is not a complete zstd file ({error})"
+        problem = f"is not a complete zstd file ({error})"
+        if "too much memory" in str(error):
+            problem = "was compressed with a window of more than 128 MB; compress it again with --long=27 or less"
+        raise DataError(f"{path}: {problem}") from None
 
 
 def _unpacker(packed: "_Packed", kind: str) -> Any:

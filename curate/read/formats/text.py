@@ -13,17 +13,9 @@ from .batch import EXCERPT
 from .opened import opened
 
 __all__ = [
-    "HEAD",
-    "BlankLines",
-    "LongLine",
-    "any_lines",
-    "count_line_feeds",
-    "feed_lines",
-    "find_encoding",
-    "line_end",
-    "read_head",
-    "text_blocks",
-]
+    "HEAD", "BlankLines", "LongLine", "any_lines", "count_line_feeds", "feed_lines", "find_encoding", "line_end",
+    "read_head", "text_blocks",
+]  # fmt: skip
 
 
 _BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small compared with the memory they need once parsed

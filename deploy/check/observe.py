@@ -1,7 +1,8 @@
-"""Evidence about served answers from the judged model's weights and tokenizer, if they are on this machine."""
+"""Observes a server: its answers and counts, and evidence from the judged model's weights and tokenizer, if they are here."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,113 @@ import polars as pl
 from ...core import ModelError
 from ...evaluate import Variant, answer_chats, local_folder, prompts_of, read_raws
 from ...project import Run
-from .observations import Margins, Marks
-from .recorded import Recorded
+from .observations import ROW_SCHEMA, Margins, Marks, Observations, Reading, read_probes
+from .recorded import Recorded, tokenizer_of
+from .server import Served, Server, open_server
 
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["base_outputs", "marks_of", "measure_margins", "split_of", "weights_of"]
+__all__ = ["measure_margins", "observe", "weights_of"]
 
 BASE_ROWS = 8  # outputs of the base model to generate; agreement on a few is conclusive
 MARGIN_ROWS = 64  # recorded outputs that the judged model reads: 10 s of one core with the default model
+
+
+def observe(
+    run: Run, judged: Recorded, served: Served, pairs: pl.DataFrame, *, counted: pl.DataFrame, outputs: pl.DataFrame,
+    twice: pl.DataFrame | None, store: Path,
+) -> Observations:  # fmt: skip
+    """Everything that can be observed of the server (answers, counts, tokens), and what the judged weights here add.
+
+    `counted`, `outputs` and `twice` are the answers to the probe chats, to the requests of `pairs`, and to some of them sent a
+    second time. `store` gets outputs of the base model, if some have to be generated.
+    """
+    tokenizer = tokenizer_of(run, judged.model) if judged.model and judged.variant.local else None
+    with open_server(served.url, key_env=served.key_env) as server:
+        declared = server.declared(served.model)
+        reading = None if tokenizer is None else _reading(server, served.model, judged, pairs, tokenizer)
+    observed = Observations(
+        _rows(judged, outputs),
+        temperature=judged.temperature,
+        max_new_tokens=judged.max_new_tokens,
+        again=None if twice is None else _twice(outputs, twice),
+        probes=read_probes(dict(counted.select("id", "input_tokens").iter_rows()), _counter(tokenizer)),
+        reading=reading,
+        marks=None if tokenizer is None else _marks_of(tokenizer),
+        declared_bits=declared.bits,
+        declared_context=declared.context,
+    )
+    if tokenizer is None:
+        return observed
+    observed = replace(observed, split=_split_of(tokenizer))
+    if not observed.greedy or all(not place.parts for place in observed.places):
+        return observed  # with nothing to explain, the weights are not loaded
+    loaded, answered = weights_of(judged), observed.answered
+    asked = answered.select("id").join(pairs, on="id", how="left", maintain_order="left")
+    base = _base_outputs(run, judged, asked, loaded, store)
+    margins = None if loaded is None else measure_margins(judged, answered, asked, loaded)
+    return replace(observed, base=base, margins=margins)
+
+
+def _rows(judged: Recorded, outputs: pl.DataFrame) -> pl.DataFrame:
+    """The recorded and the served answer for each pair; the first if there are several."""
+    ours = judged.first.select(
+        "id", recorded="output", recorded_prompt="input_tokens", recorded_tokens="output_tokens",
+        recorded_finish="finish_reason", recorded_seconds="seconds",
+    )  # fmt: skip
+    theirs = outputs.unique("id", keep="first", maintain_order=True).select(
+        "id", "error", "reasoning_tokens", served="output", served_prompt="input_tokens", served_tokens="output_tokens",
+        served_finish="finish_reason", served_seconds="seconds",
+    )  # fmt: skip
+    return theirs.join(ours, on="id", how="left", maintain_order="left").select(list(ROW_SCHEMA))
+
+
+def _twice(outputs: pl.DataFrame, twice: pl.DataFrame) -> pl.DataFrame:
+    """The texts of the requests that were sent twice and answered both times."""
+    both = twice.select("id", "error", second="output").join(
+        outputs.select("id", first_error="error", first="output"), on="id", how="left"
+    )
+    answered = both.filter(pl.col("error").is_null() & pl.col("first_error").is_null())
+    return answered.select("id", pl.col("first", "second").fill_null(""))
+
+
+def _counter(tokenizer: Any) -> Callable[[Sequence[Any], bool], list[int]] | None:
+    """Counts the prompt tokens of chats with the judged template; None without its tokenizer."""
+    if tokenizer is None:
+        return None
+    from ...train import encode_texts, render_text
+
+    def count(chats: Sequence[Any], opened: bool) -> list[int]:
+        texts = [
+            render_text(tokenizer, chat)
+            if opened
+            else tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=False)
+            for chat in chats
+        ]
+        return [len(ids) for ids in encode_texts(tokenizer, texts)]
+
+    return count
+
+
+def _reading(server: Server, model: str, judged: Recorded, pairs: pl.DataFrame, tokenizer: Any) -> Reading | None:
+    """The tokens of the first request, as expected and as the server reads it; None if the server does not report them."""
+    from ...train import render_prompt, render_text
+
+    (chat,) = prompts_of(judged.variant, pairs.head(1))
+    reported = server.read_chat(model, chat)
+    if reported is None:
+        return None
+    return Reading(
+        render_prompt(tokenizer, chat),
+        reported[0],
+        lambda id: str(tokenizer.decode([id])),
+        server_text=reported[1],
+        expected_text=render_text(tokenizer, chat),
+    )
+
+
+# --- the judged weights, if they are on this machine --------------------------------------------------------------
 
 
 def weights_of(recorded: Recorded) -> "LoadedModel | None":
@@ -38,7 +136,7 @@ def weights_of(recorded: Recorded) -> "LoadedModel | None":
         return None
 
 
-def marks_of(tokenizer: Any) -> Marks | None:
+def _marks_of(tokenizer: Any) -> Marks | None:
     """The texts with which the tokenizer and its template begin and end a turn."""
     from ...train import control_texts, end_of_turn
 
@@ -49,7 +147,7 @@ def marks_of(tokenizer: Any) -> Marks | None:
     return Marks(str(end), control_texts(tokenizer), tokenizer.bos_token)
 
 
-def base_outputs(
+def _base_outputs(
     run: Run, recorded: Recorded, pairs: pl.DataFrame, loaded: "LoadedModel | None", store: Path
 ) -> dict[str, str]:
     """The base model's outputs for the same requests, by id: those that the run recorded, or a few generated now.
@@ -136,7 +234,7 @@ def _read_row(
         left.append(float(logits[place, ours[place]] - logits[place, theirs[place]]))
 
 
-def split_of(tokenizer: Any) -> Callable[[str], Sequence[int | str]]:
+def _split_of(tokenizer: Any) -> Callable[[str], Sequence[int | str]]:
     """A function that splits a text into the tokenizer's tokens."""
     from ...train import encode_texts
 
