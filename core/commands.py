@@ -61,8 +61,12 @@ def install_command(*extras: str) -> str:
         return f"pip install {quote(f'tuneworth[{named}]')}"
     url = source["url"]
     if "dir_info" in source:
+        from urllib.parse import urlsplit
+        from urllib.request import url2pathname
+
         editable = "-e " if source["dir_info"].get("editable") else ""
-        return f"pip install {editable}{quote(f'{_path(url)}[{named}]')}"
+        path = url2pathname(urlsplit(url).path)
+        return f"pip install {editable}{quote(f'{path}[{named}]')}"
     if vcs := source.get("vcs_info"):
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
     return f"pip install {quote(f'tuneworth[{named}] @ {url}')}"
@@ -78,14 +82,6 @@ def _source() -> dict | None:
         return next((json.loads(text) for text in texts if text), None)
     except ValueError:
         return None
-
-
-def _path(url: str) -> str:
-    """The path of a file URL."""
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    return url2pathname(urlsplit(url).path)
 
 
 def python_command(*arguments: str) -> list[str]:

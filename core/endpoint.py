@@ -228,13 +228,9 @@ def _may_be_key(name: str) -> bool:
     """Whether a text is more likely a key than a variable's name: it has other characters, or a part that is not a word."""
     if not VARIABLE.fullmatch(name):
         return True
-    parts = [part for part in name.split("_") if part]
-    return any(len(part) >= LONGEST_WORD or (len(part) >= WORD_LENGTH and _is_mixed(part)) for part in parts)
-
-
-def _is_mixed(part: str) -> bool:
-    """Whether letters and digits alternate, as in a hexadecimal number."""
-    return len(re.findall(r"[A-Za-z]+|[0-9]+", part)) > 3
+    # Letters and digits that alternate are no word, as in a hexadecimal number.
+    runs = {part: len(re.findall(r"[A-Za-z]+|[0-9]+", part)) for part in name.split("_")}
+    return any(len(part) >= LONGEST_WORD or (len(part) >= WORD_LENGTH and n > 3) for part, n in runs.items())
 
 
 def read_key(name: str | None) -> Key:

@@ -69,7 +69,7 @@ def build_settings(
         if key in table:
             place = where if field.metadata.get("own_names") else f"{where}.{key}"
             values[field.name] = _convert(table[key], hints[field.name], place, problems, line_of(table, key))
-        elif _required(field):
+        elif field.default is MISSING and field.default_factory is MISSING:
             problems.append(Problem(f'{where}: "{key}" is missing', line_of(table)))
     if len(problems) > before:
         return None
@@ -97,10 +97,6 @@ def misfits(settings: Any) -> list[str]:
 def key_of(field: Field[Any]) -> str:
     """The key in a file for a dataclass field."""
     return field.name.rstrip("_")
-
-
-def _required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _convert(value: Any, hint: Any, where: str, problems: list[str], line: int | None) -> Any:

@@ -170,12 +170,9 @@ def _text(text: str) -> str:
 
 
 def _figures(figures: Iterable[tuple[str, str]]) -> str:
-    lines = [f"<tr>{_name(name) if name else _cell('')}{_cell(value)}</tr>" for name, value in figures]
-    return _as_table("", lines)
-
-
-def _name(name: str) -> str:
-    return f'<th scope="row" style="{_styled()};font-weight:normal">{_shown(name)}</th>'
+    head = f'<th scope="row" style="{_styled()};font-weight:normal">'
+    names = ((f"{head}{_shown(name)}</th>" if name else _cell(""), value) for name, value in figures)
+    return _as_table("", [f"<tr>{name}{_cell(value)}</tr>" for name, value in names])
 
 
 def _table(table: Any, rows: int) -> str:

@@ -1,6 +1,7 @@
 from .checkup import checkup_brief as checkup_brief
 from .checkup import checkup_text as checkup_text
 from .checkup import write_checkup as write_checkup
+from .curated import curated_text as curated_text
 from .history.compare_text import compared_text as compared_text
 from .history.compare_text import write_comparison as write_comparison
 from .history.entry import CHANGES as CHANGES
@@ -26,7 +27,6 @@ from .sections.first_screen import verdict_sentence as verdict_sentence
 from .stored import StoredRun as StoredRun
 from .stored import read_run as read_run
 from .stored import scored_lines as scored_lines
-from .terminal import curated_text as curated_text
 from .terminal import derivation_text as derivation_text
 from .terminal import money_text as money_text
 from .terminal import verdict_text as verdict_text

@@ -12,19 +12,16 @@ from ..core import row_text
 from ..core import unbroken as say
 from ..evaluate.results import Gate, Money, VariantCost
 from .sections import judgements, next_steps, rivals
-from .sections.curation.certificate import certificate
-from .sections.curation.changed import edited_values, fix_sentence
-from .sections.curation.dropped import dropped_rows
-from .sections.curation.style import style_rows
+from .sections.curation.changed import edited_values
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
-from .stored import StoredCuration, StoredRun, ledger_place
-from .words import printable, share_words, short
+from .stored import StoredRun
+from .words import printable, share_words
 
-__all__ = ["curated_markdown", "evaluated_markdown", "gate_lines", "markdown_page", "money_lines", "moved_rows"]
+__all__ = ["evaluated_markdown", "gate_lines", "markdown_page", "money_lines", "moved_rows"]
 __all__ += ["risk_lines", "unchecked", "variant_rows", "way_rows"]
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
@@ -42,7 +39,6 @@ _UNLINKED = {
 }  # &#8288; is an invisible word joiner
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_VARIANTS = 10
-MOST_LETTERS = 120  # of a rule's sentence
 MOST_RULES = 8
 MOST_RISKS = 5
 MOST_GATES = 10
@@ -66,17 +62,6 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), judged=judged,
         gates=gate_lines(run.results.gates or ()), verdicts=run.results.verdicts,
         edited=edited_values(run.results.data, texts=False),
-    )  # fmt: skip
-
-
-def curated_markdown(run: StoredCuration, *, project: str, headline: Headline) -> str:
-    """The page for a run that was only curated."""
-    data = run.summary
-    rules = [(short(text, MOST_LETTERS), broken, share) for text, _, broken, share in style_rows(data)]
-    return markdown_page(
-        "curated.md.j2", project=project, headline=headline, dropped=dropped_rows(run, texts=False), rules=rules,
-        fixed=fix_sentence(data), certificate=certificate(data), warnings=[warning.text for warning in data.warnings],
-        ledger=ledger_place(run.path), edited=edited_values(data, texts=False),
     )  # fmt: skip
 
 

@@ -8,8 +8,9 @@ import jinja2
 
 from ..core import damage_is_named, home_of, write_whole
 from ..core import unbroken as say
+from .curated import curated_markdown
 from .junit import junit_of_curation, junit_of_run
-from .markdown import curated_markdown, evaluated_markdown
+from .markdown import evaluated_markdown
 from .page import Section, render_page
 from .sections import gates, judgements, method, next_steps, provenance, quality, risks, rivals, training, usage, why
 from .sections.curation import data

@@ -1,17 +1,12 @@
-"""Renders results for a terminal: the verdict with its numbers, the next steps, the money, a curation."""
+"""Renders results for a terminal: the verdict with its numbers, the next steps, the money."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..core import UNKNOWN, Row, as_json, filled, row_lines, say
-from ..curate import Curation, ThresholdRow, meaning_sentence
+from ..core import UNKNOWN, Row, filled, row_lines, say
 from ..evaluate.results import Assumption, Money, Results, Rival
 from .charts.axes import shortened
-from .sections.curation.certificate import certificate
-from .sections.curation.changed import fix_sentence
-from .sections.curation.data import override_line
-from .sections.curation.style import accepts_sentence
 from .sections.first_screen import plain_sentence, verdict_sentence
 from .sections.money.assumptions import words
 from .sections.money.costs import alternative_rows, cost_rows
@@ -22,7 +17,7 @@ from .sections.three_numbers import Number, three_numbers
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
-__all__ = ["WAYS", "curated_text", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
+__all__ = ["WAYS", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
 
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
@@ -263,67 +258,6 @@ def derivation_text(money: Money) -> str:
                 lines += filled(f"  = {entry.numbers}", indent=6)
         blocks.append([*lines, *filled(f"  = {entry.result}", indent=6)])
     return _joined([["How each figure is calculated"], *blocks])
-
-
-# --- a curation ---------------------------------------------------------------------------------------------------
-
-MOST_RULES = 6
-EXCERPT = 76  # characters of a text excerpt
-
-
-def curated_text(data: Curation) -> str:
-    """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
-    lines = [*_outcomes(data), *_splits(data), *(f"  {text}" for text in data.split_notes)]
-    sentences = [fix_sentence(data), accepts_sentence(data.style), certificate(data)]
-    sentences += [meaning_sentence(as_json(data.meaning))] if data.meaning else []
-    for text in filter(None, [*sentences, override_line(data)]):
-        lines += filled(text)
-    return "\n".join([*lines, *_thresholds(data)])
-
-
-def _outcomes(data: Curation) -> Iterator[str]:
-    outcomes = as_json(data.outcomes)
-    dropped = ", ".join(f"{say.count(n)} {name}" for name, n in outcomes.items() if name != "kept" and n)
-    read = f"{say.count(data.rows_read, 'row')} read: {say.count(data.outcomes.kept)} kept"
-    yield f"{read}; {dropped}" if dropped else read
-    if rules := list(data.rules.items()):
-        more = f" and {len(rules) - MOST_RULES} more rules" if len(rules) > MOST_RULES else ""
-        yield "  by rule: " + ", ".join(f"{rule} {say.count(n)}" for rule, n in rules[:MOST_RULES]) + more
-
-
-def _splits(data: Curation) -> Iterator[str]:
-    counts = as_json(data.splits) if data.splits else {}
-    line = "splits: " + ", ".join(f"{say.count(n)} {name}" for name, n in counts.items())
-    found = data.certificate.answers_in_test if data.certificate else None
-    answers = found.verbatim + found.similar if found else 0
-    yield f"{line} ({say.count(answers)} with an output that is also in train)" if answers else line
-    if failing := data.references_failing.test if data.references_failing else 0:
-        breaks = "row breaks a rule but is" if failing == 1 else "rows break a rule but are"
-        yield f"  {say.count(failing)} test {breaks} kept, so that the test is not too easy"
-
-
-def _thresholds(data: Curation) -> Iterator[str]:
-    """The threshold table with the borderline pair of each; empty if not requested."""
-    if data.threshold_table is None:
-        return
-    now = data.near_duplicate.threshold
-    yield ""
-    yield f"Near duplicates by threshold (near_duplicate is {now:g}), before rows that break a rule are dropped"
-    yield "threshold  dropped  conflicts  least similar"
-    # The same pair may be the borderline pair of several thresholds; it is shown once, at the first.
-    first: dict[tuple[str, str], ThresholdRow] = {}
-    for row in data.threshold_table:
-        least = f"{row.example['similarity']:.2f}" if row.example else "-"
-        yield f"{row.threshold:9.2f}  {row.dropped:7,}  {row.conflicts:9,}  {least:>13}"
-        if row.example:
-            first.setdefault((row.example["id"], row.example["other_id"]), row)
-    for row in first.values():
-        example = row.example or {}
-        yield ""
-        yield f'At {row.threshold:.2f}, "{example["id"]}" is dropped in favour of "{example["other_id"]}":'
-        for name in ("input", "output"):
-            yield f"  {name:6}  {short(example[name], EXCERPT)}"
-            yield f"          {short(example[f'other_{name}'], EXCERPT)}"
 
 
 # --- parts --------------------------------------------------------------------------------------------------------

@@ -224,9 +224,10 @@ def explain_kind(name: str) -> str:
         if example.given
         else ""
     )
+    parameters = ", ".join(f"`{key_of(one)}` ({_default(one)})" for one in fields(KINDS[name].parameters))
     lines = [
         f"- **Checks** {example.checks}.",
-        f"- **Parameters:** {_parameters(name)}.",
+        f"- **Parameters:** {parameters}.",
         f"- **Example:** `{_flow(example.entry)}`{given}. Passes: {_quoted(example.passes)}. "
         f"Fails: {_quoted(example.fails)}, with the message *{_one_line(example.message(example.fails) or '')}*.",
         f"- **Repair:** {KINDS[name].fix.says or 'none.'}",
@@ -278,10 +279,6 @@ def _protected() -> str:
         f"- {', '.join(sorted(own))} may change a whole span that the rule concerns, such as a forbidden link or a fence around "
         "the text; `grounded` may remove a part number that the request does not state."
     )
-
-
-def _parameters(name: str) -> str:
-    return ", ".join(f"`{key_of(one)}` ({_default(one)})" for one in fields(KINDS[name].parameters))
 
 
 def _default(parameter: Any) -> str:

@@ -1,6 +1,5 @@
 """The outputs that a run judged, and the requests that led to them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,25 +65,21 @@ def recorded(run: Run, name: str | None = None) -> Recorded:
         raise DataError(
             f"{run.folder} was not evaluated, so there are no outputs to compare with\nRun `tuneworth evaluate`."
         )
-    raws = {raw.variant.name: raw for raw in _raws(run)}
+    settings = None if run.facts.get("judged") is not None else run.project.evaluate  # None: collected outputs
+    raws = {raw.variant.name: raw for raw in read_raws(run.folder / "evaluate", settings=settings)}
     raw = _called(results, raws, name or _candidate(results, raws))
     ids = raw.outputs["id"].unique(maintain_order=True).to_frame()
-    settings = raw.settings or {}
+    judged = raw.settings or {}
     return Recorded(
         _as_called(run, raw.variant),
         ids.join(read_tested(run.folder), on="id", how="left", maintain_order="left"),
         raw.outputs,
         results,
         _limit(run, raw),
-        float(settings.get("temperature") or 0.0),
-        int(settings.get("samples") or 1),
+        float(judged.get("temperature") or 0.0),
+        int(judged.get("samples") or 1),
         raw.model,
     )
-
-
-def _raws(run: Run) -> Sequence[Raw]:
-    collected = run.facts.get("judged") is not None
-    return read_raws(run.folder / "evaluate", settings=None if collected else run.project.evaluate)
 
 
 def _candidate(results: Results, raws: dict[str, Raw]) -> str:

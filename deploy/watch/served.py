@@ -139,7 +139,8 @@ class Watcher:
         first look's answers, if those of the newest look differ; fingerprint_before likewise.
         """
         made = self._look(served) if self.looks else None
-        looks = self._counting(served)
+        earlier = self._all(served)
+        looks = [look for look in earlier if look["basis"] == self.basis]
         answered = [look for look in looks if look["answered"]]
         standing = standing_of(looks, self.outcomes, margin=self.run.project.evaluate.margin, groups=self.groups)
         return {
@@ -152,7 +153,7 @@ class Watcher:
             "standing": standing,
             "model_before": _other(answered, "models"),
             "fingerprint_before": _other(answered, "fingerprints"),
-            "earlier": len(self._all(served)) - len(looks),
+            "earlier": len(earlier) - len(looks),
         }
 
     def plan(self, served: Served) -> tuple[RemotePlan, Path]:
@@ -174,9 +175,6 @@ class Watcher:
     def _answered(self, served: Served) -> int:
         return sum(bool(look["answered"]) for look in self._all(served))
 
-    def _counting(self, served: Served) -> list[Look]:
-        return [look for look in self._all(served) if look["basis"] == self.basis]
-
     def _look(self, served: Served) -> Look:
         """Make a look, or complete one that was interrupted, and add it to the history."""
         plan, file = self.plan(served)
@@ -190,7 +188,9 @@ class Watcher:
         kept = [{"endpoint": look["endpoint"], "model": look["model"], "look": look["look"], **line} for line in lines]
         self.history.add(look, kept if look["answered"] else ())
         if look["answered"]:
-            self._spend(budget_of(self.run, [plan], answers, max_cost=None).spent)
+            if self.max_cost is not None:
+                spent = budget_of(self.run, [plan], answers, max_cost=None).spent
+                self.max_cost = max(self.max_cost - spent, Decimal(0))
             self.history.clear(served, self._answered(served))  # also what a kill left of earlier ones
         return look
 
@@ -256,10 +256,6 @@ class Watcher:
         """The judged model's token counter, if a rule counts tokens and its tokenizer is on this machine."""
         model = self.judged.model
         return local_counter(model) if model is not None and counts_tokens(self.run.style) else None
-
-    def _spend(self, cost: Decimal) -> None:
-        if self.max_cost is not None:
-            self.max_cost = max(self.max_cost - cost, Decimal(0))
 
 
 def _other(looks: Sequence[Look], key: str) -> list[str] | None:

@@ -31,9 +31,16 @@ def _upgraded(found: dict[str, Any], path: Path) -> dict[str, Any]:
     if (schema := found.get("schema")) != SCHEMA:
         raise damage(path, RESULTS, f"expected the schema {SCHEMA!r}, found {f'{schema!r}'[:120]}")
     counts = {"unscored": 0, "no_output": 0}  # of a variant; before, no output could be unscored
-    quality = {name: {**counts, **one} for name, one in (found.get("quality") or {}).items() if one}
-    variants = {name: {"way": "model", "repair": "off", **one} for name, one in (found.get("variants") or {}).items()}
+    quality = _filled(found.get("quality"), counts)
+    variants = _filled(found.get("variants"), {"way": "model", "repair": "off"})
     return {**found, "quality": quality, "variants": variants, "rivals": _rivals(found)}
+
+
+def _filled(found: Any, more: Mapping[str, Any]) -> Any:
+    """What is known of each variant, with what an earlier version did not write."""
+    if not isinstance(found, Mapping):
+        return found
+    return {name: {**more, **one} if isinstance(one, Mapping) else one for name, one in found.items() if one}
 
 
 def _rivals(found: Mapping[str, Any]) -> list[dict[str, Any]]:

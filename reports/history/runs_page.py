@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from ...core import NBSP, Row, range_text, write_whole
 from ...core import unbroken as say
-from ..charts.axes import Axis, linear_axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Axis, Figure, linear_axis, render_figure
 from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
 from ..sections.first_screen import LEVELS, Headline

@@ -9,8 +9,7 @@ from markupsafe import Markup
 from ...core import UNKNOWN
 from ...core import unbroken as say
 from ...evaluate.results import Difference, Quality, Reference
-from ..charts.axes import linear_axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Figure, linear_axis, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..stored import MOST_VARIANTS, StoredRun
 from ..words import NOT_CHECKED, unchecked

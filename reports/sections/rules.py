@@ -8,8 +8,7 @@ from markupsafe import Markup
 from ...core import unbroken as say
 from ...evaluate import cause_words, tells
 from ...evaluate.results import CheckScore
-from ..charts.axes import Axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Axis, Figure, render_figure
 from ..charts.rows import dumbbell
 from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun

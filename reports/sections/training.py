@@ -11,8 +11,7 @@ from markupsafe import Markup
 from ...core import Row
 from ...core import unbroken as say
 from ...evaluate.results import HostedTraining, PairLoss, Training
-from ..charts.axes import linear_axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Figure, linear_axis, render_figure
 from ..charts.plot import Band, Curve, Flag, curve_chart
 from ..page import Section
 from ..stored import StoredRun, read_train_pairs

@@ -8,8 +8,7 @@ from markupsafe import Markup
 from ...core import UNKNOWN
 from ...core import unbroken as say
 from ...evaluate.results import Tokens
-from ..charts.axes import linear_axis
-from ..charts.figure import Figure, render_figure
+from ..charts.axes import Figure, linear_axis, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
 from ..page import Section
 from ..stored import StoredRun

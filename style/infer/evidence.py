@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 import polars as pl
@@ -250,17 +250,14 @@ def _compatible(rules: Sequence[Evidence]) -> list[Evidence]:
     kept = []
     for rule in sorted(rules, key=lambda rule: (-rule.applicable, repr(rule.entry))):
         terms = set(rule.entry["preferred"])
-        variants = {text for texts in rule.entry["preferred"].values() for text in _as_list(texts)}
+        listed = ([texts] if isinstance(texts, str) else texts for texts in rule.entry["preferred"].values())
+        variants = set(chain.from_iterable(listed))
         if terms & (preferred | unwanted) or variants & (preferred | unwanted):
             continue
         preferred |= terms
         unwanted |= variants
         kept.append(rule)
     return kept
-
-
-def _as_list(texts: Any) -> list[str]:
-    return [texts] if isinstance(texts, str) else list(texts)
 
 
 # A kind on the left already decides what the kinds on the right would check.

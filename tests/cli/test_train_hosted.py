@@ -20,6 +20,7 @@ from jsonschema import Draft202012Validator
 
 from tuneworth.core import ConfigError, Talk
 from tuneworth.deploy import Pauses, plan_hosted, train_hosted
+from tuneworth.deploy.hosted.bill import count_tokens
 from tuneworth.deploy.hosted.fireworks import Fireworks
 from tuneworth.deploy.hosted.together import Together
 from tuneworth.evaluate import PRESETS
@@ -272,6 +273,25 @@ def test_the_page_names_every_setting_option_price_and_rule(command: Any) -> Non
     assert PRESETS["dedicated-fireworks"].source
     for target in re.findall(r"\]\((\w[\w-]*\.md)", PAGE):
         assert (Path(__file__).parents[2] / "docs" / target).is_file(), target
+
+
+@pytest.mark.slow
+def test_only_examples_that_are_known_to_be_long_are_left_out(curated: Any, tiny_folder: Path) -> None:
+    project = curated("together", None)
+    chats = [
+        json.loads(line)["messages"] for line in plan_hosted(project, on="together").contents["train"].splitlines()
+    ]
+    tokens = count_tokens(chats, tokenizer=str(tiny_folder)).most
+    longest = sorted(tokens)[len(tokens) // 2]
+    more = f"longest_tokens = {longest}\nvalidation = false"
+    plan = plan_hosted(curated("together", None, f'tokenizer = "{tiny_folder}"\n{more}'), on="together", drop_long=True)
+    long = [count for count in tokens if count > longest]
+    assert [row["tokens"] for row in plan.dropped] == long != []
+    assert plan.uploads[0].lines == len(tokens) - len(long)
+    assert plan.bill.epoch_tokens == sum(tokens) - sum(long)
+    bounded = plan_hosted(curated("together", None, more), on="together", drop_long=True)
+    assert (bounded.dropped, bounded.uploads[0].lines) == ([], len(tokens))
+    assert f"may have more than {longest:,} tokens" in " ".join(bounded.warnings)
 
 
 def test_options_of_one_kind_of_training_are_refused_by_the_other(curated: Any, command: Any) -> None:

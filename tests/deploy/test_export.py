@@ -153,9 +153,11 @@ def test_vllm_gets_the_adapter_unless_the_merged_model_is_wanted(judged: Run, tm
     assert {file.name for file in (beside.folder / "adapter").iterdir()} >= {"adapter_model.safetensors"}
     assert beside.command[2] == judged.project.train.model
     assert "--enable-lora" in beside.command
+    assert "as a separate adapter, in float32" in (beside.folder / "README.md").read_text(encoding="utf-8")
     merged = export_serving(judged, "vllm", weights="merged", out=tmp_path / "m")
     assert merged.command[2] == "./merged"
     assert "--enable-lora" not in merged.command
+    assert "merged into its weights, in float32" in (merged.folder / "README.md").read_text(encoding="utf-8")
     assert json.loads((merged.folder / "generation" / "generation_config.json").read_text())["max_new_tokens"] == 8
 
 

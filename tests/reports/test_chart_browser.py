@@ -9,10 +9,8 @@ from markupsafe import Markup
 
 from tuneworth.core import unbroken as say
 from tuneworth.reports import write_report
-from tuneworth.reports.charts.axes import linear_axis, log_axis
-from tuneworth.reports.charts.figure import Figure, render_figure
-from tuneworth.reports.charts.funnel import FunnelStep, funnel_chart
-from tuneworth.reports.charts.rows import Bar, Mark, Row, rows_chart
+from tuneworth.reports.charts.axes import Figure, linear_axis, log_axis, render_figure
+from tuneworth.reports.charts.rows import Bar, FunnelStep, Mark, Row, funnel_chart, rows_chart
 from tuneworth.reports.charts.slope import SlopeLine, slope_chart
 from tuneworth.reports.page import STYLES
 from tuneworth.reports.sections.usage import tokens_figure

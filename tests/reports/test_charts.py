@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from tuneworth.reports.charts.axes import Axis, linear_axis, log_axis
-from tuneworth.reports.charts.figure import Figure, render_figure
+from tuneworth.reports.charts.axes import Axis, Figure, linear_axis, log_axis, render_figure
 from tuneworth.reports.charts.plot import Curve, Flag, curve_chart
 from tuneworth.reports.charts.rows import Bar, Mark, Row, dumbbell, rows_chart
 

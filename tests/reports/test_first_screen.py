@@ -231,12 +231,12 @@ def test_many_changes_wait_under_a_disclosure(make_run: Callable[..., Path]) -> 
 
 @pytest.mark.slow
 def test_the_reasons_open_with_what_was_found(runs: Callable[[str], Path]) -> None:
-    lead = why.lead(read_run(runs("pays"))).replace("\xa0", " ")
+    lead = why_lead(read_run(runs("pays"))).replace("\xa0", " ")
     assert lead.startswith(
         "The tuned model is 21 points better; the investment pays back within 90 days in 92 of 100 simulated scenarios; "
     )
     assert "the answer becomes “cannot tell yet”" in lead
-    assert why.lead(read_run(runs("nothing acceptable"))) == "Two things need to be fixed before the numbers are valid."
+    assert why_lead(read_run(runs("nothing acceptable"))) == "Two things need to be fixed before the numbers are valid."
 
 
 def test_texts_of_a_run_stay_texts_on_the_first_screen(make_run: Callable[..., Path]) -> None:

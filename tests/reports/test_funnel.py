@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.reports.charts.funnel import UNEXPLAINED, FunnelStep, funnel_chart, funnel_table, funnel_words
+from tuneworth.reports.charts.rows import UNEXPLAINED, FunnelStep, funnel_chart, funnel_table, funnel_words
 
 STEPS = (
     FunnelStep("Rows read", 2000),

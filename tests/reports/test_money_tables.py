@@ -60,7 +60,9 @@ def counted(**changes: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.slow
 def test_the_cost_table_has_the_range_that_the_first_screen_shows(evaluated_run: Callable[..., Path]) -> None:
     run = read_run(evaluated_run(variants=("prompted", "tuned")))
-    row = next(row for row in linked_cost_rows(run, costed(run)[0]) if row.key == "range")
+    money = run.results.money
+    assert money is not None
+    row = next(row for row in linked_cost_rows(run, money, costed(run, money)[0]) if row.key == "range")
     sides = three_numbers(run)[1].sides
     assert row.cells == tuple(side.detail for side in sides)
     assert all(row.cells)

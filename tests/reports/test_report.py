@@ -198,11 +198,11 @@ def test_hostile_text_stays_text(make_run: Callable[..., Path]) -> None:
     def poison(results: dict[str, Any]) -> None:
         results["project"] = HOSTILE
         results["verdict"].update(sentence=HOSTILE, doubt=HOSTILE, reasons=[HOSTILE], flips=[
-            {"what": HOSTILE, "from": 1, "to": 2, "decision": HOSTILE}
+            {"key": HOSTILE, "what": HOSTILE, "from": 1, "to": 2, "decision": HOSTILE}
         ])  # fmt: skip
         results["style"]["checks"]["grounded"]["sentence"] = HOSTILE
         results["risks"][0]["evidence"] = results["provenance"]["command"] = HOSTILE
-        results["data"]["warnings"][0]["text"] = results["money"]["assumptions"][0]["source"] = HOSTILE
+        results["data"]["warnings"][0]["text"] = results["money"]["assumptions"][0]["detail"] = HOSTILE
         for part in ("quality", "tokens", "seconds", "variants"):
             results[part][HOSTILE] = results[part].pop("tuned")
         results["money"]["variants"][HOSTILE] = results["money"]["variants"].pop("tuned")

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from ....core import unbroken as say
 from ....curate import Curation
-from ...charts.figure import Figure, render_figure
-from ...charts.funnel import FunnelStep, funnel_chart, funnel_table, funnel_words
+from ...charts.axes import Figure, render_figure
+from ...charts.rows import FunnelStep, funnel_chart, funnel_table, funnel_words
 from ...stored import StoredCuration, ledger_place, read_texts
 from ...words import short
 from .style import RULES, SENTENCE, rule_words, rules_of

@@ -10,8 +10,7 @@ from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN
 from ....evaluate import results as stored
 from ....evaluate.results import Money, NpvDistribution, PaybackDistribution
-from ...charts.axes import linear_axis, log_axis
-from ...charts.figure import Figure, render_figure
+from ...charts.axes import Figure, linear_axis, log_axis, render_figure
 from ...charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
 from ...charts.rows import Bar, End, Row, Swing, rows_chart, tornado_chart
 from ...stored import StoredRun
