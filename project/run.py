@@ -245,7 +245,7 @@ class Run:
             staged._made = self._made
             yield staged
 
-    def keep(self, file: Path, content: Results) -> None:
+    def keep(self, file: Path, content: object) -> None:
         """Cache the content of a new file, so that it is not read back."""
         self._made[file.name] = _stamp([file]), content
 

@@ -16,6 +16,8 @@ from tuneworth.deploy.watch.watch import decided_again
 from tuneworth.evaluate import score_outputs
 from tuneworth.style import parse_style
 
+from ..shared import results_of
+
 COLOURS = ["red", "blue", "green", "white"]
 WORDS = "adjustable bipolar charge driver dual fast high low output power quad rail switch timer voltage".split()  # noqa: SIM905
 
@@ -244,7 +246,7 @@ def test_a_live_share_at_the_low_end_of_the_range_keeps_the_false_alarms():
 def results(decision, **assumptions):
     listed = [{"key": key, "value": value, "unit": "EUR", "source": "stated"} for key, value in assumptions.items()]
     verdict = {"decision": decision, "what": None, "sentence": decision}
-    return {"verdict": verdict, "money": {"assumptions": listed}}
+    return results_of(verdict=verdict, money={"assumptions": listed})
 
 
 def test_a_verdict_is_another_one_only_if_its_decision_differs():
@@ -253,7 +255,7 @@ def test_a_verdict_is_another_one_only_if_its_decision_differs():
         False, [{"key": "price", "from": 1, "to": 2, "unit": "EUR", "source": "stated"}],
     )  # fmt: skip
     assert decided_again(results("fine-tune"), results("keep prompting"))["another"]
-    assert decided_again(results("fine-tune"), {})["changed"] == []
+    assert decided_again(results("fine-tune"), results_of())["changed"] == []
 
 
 def log_of(days, count):
