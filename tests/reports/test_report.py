@@ -198,7 +198,7 @@ def test_hostile_text_stays_text(make_run: Callable[..., Path]) -> None:
     def poison(results: dict[str, Any]) -> None:
         results["project"] = HOSTILE
         results["verdict"].update(sentence=HOSTILE, doubt=HOSTILE, reasons=[HOSTILE], flips=[
-            {"key": HOSTILE, "what": HOSTILE, "from": 1, "to": 2, "decision": HOSTILE}
+            {"key": HOSTILE, "what": HOSTILE, "from": 1, "to": 2, "decision": "fine-tune"}
         ])  # fmt: skip
         results["style"]["checks"]["grounded"]["sentence"] = HOSTILE
         results["risks"][0]["evidence"] = results["provenance"]["command"] = HOSTILE
