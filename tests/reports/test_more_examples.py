@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tuneworth.core import as_json
 from tuneworth.evaluate import fit_curve
 from tuneworth.reports import write_report
 from tuneworth.reports.sections.training import curve_figure, curve_sentence
@@ -17,8 +18,7 @@ from ..shared import results_of
 def tell(results: dict[str, Any]) -> None:
     """A learning curve, and a risk that is only stated."""
     outcomes = (np.random.default_rng(0).random((60, 4)) < [0.5, 0.6, 0.7, 0.75]).astype(float)
-    curve = fit_curve([37, 75, 150, 300], outcomes).to_json()
-    results["learning_curve"] = curve
+    results["learning_curve"] = as_json(fit_curve([37, 75, 150, 300], outcomes))
     results["risks"] = [
         {"id": "drift", "status": "warn", "value": 50, "limit": 365, "evidence": "x", "measured": False}
     ]

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from tuneworth.core import say
-from tuneworth.evaluate import decide
 from tuneworth.evaluate.results import Step
 from tuneworth.reports import verdict_text, write_report
 from tuneworth.reports.page import render_section
 from tuneworth.reports.sections.next_steps import brings, lead, section, step_rows, steps_of
 from tuneworth.reports.stored import StoredRun, read_run
 
-from ..evaluate.situations import costs, situation
+from ..evaluate.situations import costs, decide, situation
 from ..evaluate.test_next_steps import REPAIR, enriched
 from ..shared import record_of, results_of
 

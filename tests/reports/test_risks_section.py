@@ -35,7 +35,7 @@ def articles(*risks: Any) -> list[str]:
 
 
 def test_every_risk_that_a_run_can_tell_of_has_its_words():
-    names = [entry["id"] for entry in assess_risks({})]
+    names = [entry.id for entry in assess_risks(results_of())]
     told = articles(*(risk(name, "over") for name in names))
     assert len(told) == len(names) > 5
     for name, text in zip(sorted(names), sorted(told), strict=True):

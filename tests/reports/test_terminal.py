@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from tuneworth.curate import Curation
-from tuneworth.evaluate import decide
 from tuneworth.reports import curated_text, verdict_text
 from tuneworth.reports.terminal import run_of, way_rows
 
-from ..evaluate.situations import costs, situation
+from ..evaluate.situations import costs, decide, situation
 from ..shared import record_of, results_of
 
 HOSTED = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
