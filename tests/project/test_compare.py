@@ -123,8 +123,8 @@ def test_costs_over_all_requests_are_those_of_the_runs(runs):
     cost = compare_runs(*runs).results["cost"]
     for role, run in zip(("before", "after"), runs, strict=True):
         own = Run(run).results.money.variants["tuned"]
-        assert cost["per_request"][role] == pytest.approx(own["cost_per_request"], rel=1e-12)
-        assert cost["per_usable_output"][role] == pytest.approx(own["effective_cost_per_request"], rel=1e-12)
+        assert cost["per_request"][role] == pytest.approx(own.cost_per_request, rel=1e-12)
+        assert cost["per_usable_output"][role] == pytest.approx(own.effective_cost_per_request, rel=1e-12)
 
 
 def test_the_settings_of_the_verdicts_that_differ_are_named(runs):
