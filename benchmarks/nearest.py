@@ -62,7 +62,7 @@ def measure(rows: int) -> dict[str, float]:
     import tuneworth.curate.paraphrases as module
 
     module._LISTED = rows
-    found = {row["id"]: row["train_id"] for row in meaning.across(every, corpus.pairs["id"], split)["rows"]}
+    found = {row.id: row.train_id for row in meaning.across(every, corpus.pairs["id"], split).rows}
     planted = np.flatnonzero(of >= 0)
     hits = sum(found.get(f"{row:08}") == f"{of[row]:08}" for row in planted)
     return {

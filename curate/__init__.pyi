@@ -11,9 +11,6 @@ from .checkup import Finding as Finding
 from .checkup import check_pairs as check_pairs
 from .checkup import proposed_reading as proposed_reading
 from .checkup import proposing_columns as proposing_columns
-from .corrected import contents_as_read as contents_as_read
-from .corrected import row_contents as row_contents
-from .corrected import write_corrected as write_corrected
 from .curated import Curated as Curated
 from .curated import curate as curate
 from .curated import curated_html as curated_html
@@ -23,7 +20,9 @@ from .decisions.log import DecisionLog as DecisionLog
 from .decisions.overrides import DECISIONS as DECISIONS
 from .decisions.overrides import Decision as Decision
 from .decisions.overrides import Override as Override
+from .decisions.overrides import contents_as_read as contents_as_read
 from .decisions.overrides import read_overrides as read_overrides
+from .decisions.overrides import row_contents as row_contents
 from .decisions.overrides import stamp as stamp
 from .decisions.pending import FILTERED as FILTERED
 from .decisions.pending import RowFilter as RowFilter
@@ -33,6 +32,7 @@ from .decisions.why import why as why
 from .export import chat_lines as chat_lines
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
+from .export import write_corrected as write_corrected
 from .paraphrases import meaning_sentence as meaning_sentence
 from .part import CurateRequest as CurateRequest
 from .parts.drive import bucket_count as bucket_count

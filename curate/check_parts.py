@@ -1,4 +1,4 @@
-"""The first step of curation: masks, decides about and checks the pairs, each part by itself, then all of them together."""
+"""The first step of curation: masks and checks the pairs, each part by itself, then all of them together."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from ..core import Clock, ConfigError, InputError, nearest
+from ..core import Clock, ConfigError, nearest
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .check import DETECTION_ROWS, Checked, group_masks, identifier_like, judge, mask_outside, mask_text, merge_personal
 from .decisions import Decided, decide, without_failures
@@ -19,7 +19,7 @@ from .part import COLUMNS, Changes, CheckedPart, CurateRequest, PairTexts, check
 from .read import RawPairs, ReadParts, named_once, pair_dates, renamed
 from .records import PersonalData
 
-__all__ = ["CheckedEach", "CheckedPairs", "CorpusOf", "check", "check_each", "combine", "corpus_here"]
+__all__ = ["CheckedPairs", "CheckedParts", "CorpusOf", "check", "check_each", "combine", "corpus_in_memory"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ class CorpusOf(Protocol):
     """Makes the corpus of checked parts, whose texts may be in memory or stored."""
 
     def __call__(self, parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
-        """`identifiers` are input fields that are no facts."""
+        """The corpus; `identifiers` are input fields that are not facts."""
         ...
 
 
-def corpus_here(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
+def corpus_in_memory(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
     """See `CorpusOf`: the corpus in the memory of this process."""
     starts = np.cumsum([0, *(len(part.numbers) for part in parts)])
     repairs = [
@@ -78,8 +78,11 @@ def corpus_here(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -
 
 
 @dataclass(frozen=True)
-class CheckedEach:
-    """The parts, each checked by itself; of `raw` are gone those dropped by decision. personal: what each part holds."""
+class CheckedParts:
+    """The parts, each checked by itself.
+
+    raw: the remaining pairs, without texts. personal: the personal data found in each part.
+    """
 
     parts: list[CheckedPart]
     raw: RawPairs
@@ -94,10 +97,10 @@ def check(
     *,
     clock: Clock,
     each: Each = in_turn,
-    corpus_of: CorpusOf = corpus_here,
+    corpus_of: CorpusOf = corpus_in_memory,
     buckets: int = 1,
 ) -> CheckedPairs:
-    """Mask pairs, apply drop decisions, normalise the rest, and check it; texts are exchanged in this many `buckets`.
+    """Mask the pairs, remove those dropped by decision, and check the rest; texts are exchanged in this many `buckets`.
 
     Raises:
         ConfigError: no pair has an identifier, the stratification field or the date, or two settings conflict.
@@ -107,7 +110,7 @@ def check(
 
 def check_each(
     read: ReadParts, request: CurateRequest, *, clock: Clock, each: Each = in_turn, buckets: int = 1
-) -> CheckedEach:
+) -> CheckedParts:
     """The first half of `check`: each part by itself."""
     if request.date is not None and request.settings.stratify is not None:
         raise ConfigError("[data] date and [curate] stratify cannot be combined; remove one of them")
@@ -126,10 +129,10 @@ def check_each(
     clock.divide([part.seconds for part in parts])
     edited = {row: (before, after) for part in parts for row, before, after in part.edited}
     found = [part.personal for part in parts if part.personal is not None] if personal is None else personal
-    return CheckedEach(parts, raw, replace(decided, edited=edited), styled, found)
+    return CheckedParts(parts, raw, replace(decided, edited=edited), styled, found)
 
 
-def combine(found: CheckedEach, *, clock: Clock, corpus_of: CorpusOf) -> CheckedPairs:
+def combine(found: CheckedParts, *, clock: Clock, corpus_of: CorpusOf) -> CheckedPairs:
     """The second half of `check`: what the parts say together.
 
     Raises:
@@ -209,11 +212,21 @@ def _check_names(parts: Sequence[CheckedPart], request: CurateRequest) -> None:
     missing = [name for name in request.identifiers if name not in known]
     absent = [name for name in request.columns if not any(part.found[name] for part in parts)]
     first = _first([part.texts for part in parts], ["fields", "meta"]) if missing or absent else pl.DataFrame()
-    if missing and len(first):
-        raise _no_such_identifiers(first, missing)
-    if absent and len(first):
-        where = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]]
-        raise _no_such_value(first, request.columns[absent[0]], where=where)
+    if not len(first):
+        return
+    fields, others = (
+        {key for text in first[column].drop_nulls() for key in json.loads(text)} for column in ("fields", "meta")
+    )
+    if missing:
+        problems = [f'no input has a field "{name}"; {_hint(name, fields)}' for name in missing]
+        raise ConfigError.of(problems, where="[data] identifiers")
+    where, name = {"stratum": "[curate] stratify", "date": "[data] date"}[absent[0]], request.columns[absent[0]]
+    hint = _hint(name, fields | others | {*COLUMNS})
+    raise ConfigError(f'{where}: no pair has a field or column "{name}"; {hint}')
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    return nearest(name, sorted(known)) if known else "the inputs are plain texts without fields"
 
 
 def _first(texts: Sequence[PairTexts], columns: Sequence[str]) -> pl.DataFrame:
@@ -224,27 +237,3 @@ def _first(texts: Sequence[PairTexts], columns: Sequence[str]) -> pl.DataFrame:
         if sum(map(len, first)) >= DETECTION_ROWS:
             break
     return pl.concat(first)
-
-
-def _no_such_value(pairs: pl.DataFrame, name: str, *, where: str) -> ConfigError:
-    """The error that no pair has a field or column of that name, with the closest existing name."""
-    return ConfigError(f'{where}: no pair has a field or column "{name}"; {_hint(name, _names(pairs))}')
-
-
-def _no_such_identifiers(pairs: pl.DataFrame, missing: Sequence[str]) -> InputError:
-    """The error that no input has fields of these names, with the closest existing name."""
-    known = sorted(_keys(pairs, "fields"))
-    problems = [f'no input has a field "{name}"; {_hint(name, known)}' for name in missing]
-    return ConfigError.of(problems, where="[data] identifiers")
-
-
-def _names(pairs: pl.DataFrame) -> list[str]:
-    return sorted({*_keys(pairs, "fields"), *_keys(pairs, "meta"), *COLUMNS})
-
-
-def _keys(pairs: pl.DataFrame, column: str) -> set[str]:
-    return {key for text in pairs[column].drop_nulls().to_list() for key in json.loads(text)}
-
-
-def _hint(name: str, known: list[str]) -> str:
-    return nearest(name, known) if known else "the inputs are plain texts without fields"

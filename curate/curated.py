@@ -9,7 +9,7 @@ import polars as pl
 
 from ..core import FIRST_ROWS, Clock, Say, as_json, notebook_page, say, silent, to_pandas
 from ..style import StyleSchema
-from .check_parts import CorpusOf, check, corpus_here
+from .check_parts import CorpusOf, check, corpus_in_memory
 from .decisions import Override
 from .each import Each, in_turn
 from .part import CountTokens, CurateRequest, PairTexts
@@ -147,7 +147,7 @@ def curate_parts(
     clock: Clock,
     with_threshold_table: bool = False,
     each: Each = in_turn,
-    corpus_of: CorpusOf = corpus_here,
+    corpus_of: CorpusOf = corpus_in_memory,
     buckets: int = 1,
 ) -> CuratedParts:
     """All steps after reading.

@@ -1,7 +1,7 @@
-"""Calls a step for each part of the pairs: here in turn, in this process; `curate/parts` does the same on workers.
+"""Calls a step of curation for each part of the pairs: here in turn, in this process; in `curate/parts` on workers.
 
-A step takes tables and returns a frozen dataclass. What its `Kept` fields hold stays where the part was worked on, as do
-all texts; its other fields reach the caller.
+A step takes tables and returns a frozen dataclass. Tables in its `Kept` fields, which hold the texts, remain where the part
+was processed; all other fields are sent to the caller.
 """
 
 from abc import ABC, abstractmethod
@@ -10,20 +10,20 @@ from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
-__all__ = ["Each", "Here", "Kept", "in_turn"]
+__all__ = ["Each", "InMemory", "Kept", "in_turn"]
 
 T = TypeVar("T")
 
 
 class Kept(ABC):
-    """A table that is read where it is needed; among the arguments of a step it is replaced by the table."""
+    """A table that is read when it is needed; a step that gets it as an argument receives the table itself."""
 
     @abstractmethod
     def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The table, or some of its columns."""
 
 
-class Here(Kept):
+class InMemory(Kept):
     """A table in the memory of this process."""
 
     def __init__(self, table: pl.DataFrame) -> None:

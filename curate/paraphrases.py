@@ -4,11 +4,11 @@ Character grams, which decide about duplicates, see the same words; this sees sy
 well. It reports, and ties rows of one meaning if asked to; it never drops a row.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from ..core import ConfigError, install_command, say
 from .check import is_label, token_facts
 from .match import Corpus, gram_sets
 from .match.ngrams import shared_grams
+from .records import ParaphrasePair, Paraphrases
 
 __all__ = ["Embedding", "Meaning", "load_embedding", "meaning_sentence", "nearest"]
 
@@ -126,19 +127,23 @@ def _by_graph(queries: np.ndarray, bases: np.ndarray, k: int) -> tuple[np.ndarra
     return found.keys.astype(np.int64).reshape(len(queries), k), 1 - found.distances.reshape(len(queries), k)
 
 
-def meaning_sentence(found: Mapping[str, Any]) -> str:
-    """What was found of the entry `meaning` of the summary, as a sentence."""
-    close, held, threshold = found["close"], found["held_out"], found["threshold"]
+def meaning_sentence(found: Paraphrases) -> str:
+    """What was found of requests in other words, as a sentence."""
+    close = found.close
     if close is None:
         return (
             "Too few requests in other words have the same output to say from which similarity on two mean the same; "
             "the nearest are listed to be read."
         )
     have = "has" if close == 1 else "have"
-    which = f"{say.count(close)} of {say.count(held)} held-out requests {have}" if close else "No held-out request has"
+    which = (
+        f"{say.count(close)} of {say.count(found.held_out or 0)} held-out requests {have}"
+        if close
+        else "No held-out request has"
+    )
     return (
-        f"{which} a training example that says nearly the same in other words (cosine of {threshold:g} or more, calibrated "
-        f"on {say.count(found['same_outputs'], 'pair')} with the same output)."
+        f"{which} a training example that says nearly the same in other words (cosine of {found.threshold:g} or more, "
+        f"calibrated on {say.count(found.same_outputs or 0, 'pair')} with the same output)."
     )
 
 
@@ -182,13 +187,8 @@ class Meaning:
         left, right, _ = self._close(np.arange(len(self._rows)), places, cosines, at)
         return self._rows[left], self._rows[right]
 
-    def across(self, rows: np.ndarray, ids: pl.Series, split: pl.Series) -> dict[str, Any]:
-        """What the summary says of held-out rows near to train rows; `ids` and `split` are those of `rows`.
-
-        model; threshold, same_outputs; held_out: held-out rows; close: those with a train row at or above the threshold that
-        states no different numbers, null without a threshold; rows: the closest of all, at most twenty, with `id, split,
-        train_id, similarity, same_output`.
-        """
+    def across(self, rows: np.ndarray, ids: pl.Series, split: pl.Series) -> Paraphrases:
+        """The held-out rows near to train rows; `ids` and `split` are those of `rows`. What is tied is not known here."""
         of_text = np.full(int(self._corpus.text.max(initial=-1)) + 1, -1)
         by_id = ids.arg_sort(descending=True).to_numpy()
         of_text[self._corpus.text[rows[by_id]]] = by_id  # the last write, which is the smallest id, wins
@@ -204,20 +204,21 @@ class Meaning:
         held_rows = rows[~in_train]
         output = self._corpus.output[rows]
         listed = zip(place[left].tolist(), place[right].tolist(), cosine.tolist(), strict=True)
-        return {
-            "model": self._name,
-            "threshold": self.threshold,
-            "same_outputs": self.same_outputs,
-            "held_out": len(held_rows),
-            "close": None if self.threshold is None else int(reached[self._corpus.text[held_rows]].sum()),
-            "rows": [
-                {
-                    "id": ids[a], "split": split[a], "train_id": ids[b], "similarity": round(similarity, 4),
-                    "same_output": bool(output[a] == output[b]),
-                }
+        return Paraphrases(
+            model=self._name,
+            threshold=self.threshold,
+            same_outputs=self.same_outputs,
+            held_out=len(held_rows),
+            close=None if self.threshold is None else int(reached[self._corpus.text[held_rows]].sum()),
+            tied=None,
+            rows=[
+                ParaphrasePair(
+                    id=ids[a], split=split[a], train_id=ids[b], similarity=round(similarity, 4),
+                    same_output=bool(output[a] == output[b]),
+                )
                 for a, b, similarity in islice(listed, _LISTED)
             ],
-        }  # fmt: skip
+        )  # fmt: skip
 
     def _calibrate(self) -> tuple[float | None, int]:
         sample = np.arange(min(_SAMPLE, len(self._rows)))  # in the order of a hash: as good as drawn

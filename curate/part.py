@@ -10,7 +10,7 @@ from ..core import Clock
 from ..style import StyleSchema, field_text
 from .check import Findings, examine, find_places, is_label, mask_groups, mask_part, personal_note
 from .decisions import Override
-from .each import Here, Kept
+from .each import InMemory, Kept
 from .read import compared_inputs, compared_outputs, content_hash, moved_rows, pair_contents, without_guide
 from .records import PersonalData
 from .settings import CurateSettings
@@ -126,7 +126,7 @@ def mask_texts(pairs: pl.DataFrame, *, changes: Changes) -> MaskedPart:
     """Mask the personal data of a part."""
     pairs = changes.number(pairs)
     places = find_places(pairs)
-    return MaskedPart(Here(mask_part(pairs, places)), personal_note(places, masked=True))
+    return MaskedPart(InMemory(mask_part(pairs, places)), personal_note(places, masked=True))
 
 
 def content_forms(pairs: pl.DataFrame, *, identifiers: Collection[str]) -> pl.DataFrame:
@@ -164,10 +164,10 @@ def check_part(pairs: pl.DataFrame, *, changes: Changes, request: CurateRequest,
     inputs, outputs = _once(inputs), _once(pl.concat([outputs, repaired]))
     clock.lap("normalise")
     return CheckedPart(
-        PairTexts(Here(pairs), Here(dropped), Here(findings.repairs.select("index", "output"))),
+        PairTexts(InMemory(pairs), InMemory(dropped), InMemory(findings.repairs.select("index", "output"))),
         numbers,
-        Here(inputs),
-        Here(outputs),
+        InMemory(inputs),
+        InMemory(outputs),
         replace(findings, repairs=findings.repairs.drop("output")),
         personal,
         edited,

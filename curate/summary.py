@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -22,7 +23,7 @@ from ..style import (
 from .check import is_label, mask_text, repair_outputs, usable_repairs
 from .check_parts import CheckedPairs
 from .decisions import edit_warnings, settle_decided, summarise_decisions
-from .match import Corpus, Edges, Outcomes, Relations, find_canned, first_rows, relate
+from .match import Corpus, Outcomes, Relations, find_canned, first_rows, relate
 from .part import CountTokens, CurateRequest
 from .records import (
     Curation,
@@ -104,7 +105,7 @@ def summarise(
     ledger: pl.DataFrame,
     request: CurateRequest,
     *,
-    meaning: Mapping[str, Any] | None,
+    meaning: Paraphrases | None,
     thresholds: Sequence[ThresholdRow] | None,
     seconds: Mapping[str, float],
 ) -> Curation:
@@ -119,7 +120,7 @@ def summarise(
         pairs.corpus.pairs, certified.placed, related.relations, given=related.given, pinned=related.pinned,
         dates=pairs.dates, settings=settings,
     )  # fmt: skip
-    near = None if meaning is None else {**meaning, "tied": ties.meaning}
+    near = None if meaning is None else msgspec.structs.replace(meaning, tied=ties.meaning)
     warnings = [
         *raw.warnings,
         *cautions,
@@ -149,7 +150,7 @@ def summarise(
         threshold_table=thresholds,
         identifiers=sorted(identifiers),
         certificate=certified.certificate,
-        meaning=None if near is None else from_json(near, Paraphrases),
+        meaning=near,
         style=None if style is None else _style(style, discrimination),
         checks=checked.checks,
         fix=summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
@@ -244,11 +245,7 @@ def _raised(relations: Relations, label: np.ndarray, threshold: float) -> Relati
     duplicates, conflicts = relations.duplicates, relations.conflicts
     repeats = (duplicates.inputs >= threshold) & (duplicates.outputs >= threshold)
     conflicting = (conflicts.inputs >= threshold) & (label | (conflicts.outputs >= threshold))
-    return replace(relations, duplicates=_take(duplicates, repeats), conflicts=_take(conflicts, conflicting))
-
-
-def _take(edges: Edges, which: np.ndarray) -> Edges:
-    return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
+    return replace(relations, duplicates=duplicates.take(repeats), conflicts=conflicts.take(conflicting))
 
 
 def _borderline(corpus: Corpus, outcomes: Outcomes, rows: np.ndarray) -> dict[str, Any] | None:

@@ -1,8 +1,7 @@
 """Warnings to read before using the pairs."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import polars as pl
@@ -14,7 +13,7 @@ from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .paraphrases import meaning_sentence
 from .read import RawPairs
-from .records import Certificate, PersonalData
+from .records import Certificate, Paraphrases, PersonalData
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs
@@ -41,7 +40,7 @@ def find_warnings(
     *,
     style: StyleSchema | None,
     discrimination: Discrimination | None,
-    meaning: Mapping[str, Any] | None,
+    meaning: Paraphrases | None,
     settings: CurateSettings,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
@@ -125,11 +124,11 @@ def _weight(kept: pl.DataFrame, components: np.ndarray) -> Iterator[tuple[str, s
         )
 
 
-def _meaning(found: Mapping[str, Any] | None, settings: CurateSettings) -> Iterator[tuple[str, str]]:
-    if found is not None and found["close"]:
+def _meaning(found: Paraphrases | None, settings: CurateSettings) -> Iterator[tuple[str, str]]:
+    if found is not None and found.close:
         advice = "" if settings.tie_meaning else " [curate] tie_meaning = true keeps such rows on one side."
         yield "near_in_meaning", f"{meaning_sentence(found)} Read them in summary.json.{advice}"
-    if settings.tie_meaning is True and found is not None and found["threshold"] is None:
+    if settings.tie_meaning is True and found is not None and found.threshold is None:
         yield (
             "meaning_uncalibrated",
             "tie_meaning = true ties nothing: too few requests in other words have the same output to calibrate it. "

@@ -14,9 +14,9 @@ import polars as pl
 
 from ..core import Clock, ConfigError, DataError
 from .check import mask_text
-from .check_parts import CheckedEach, CheckedPairs, check_each, combine, corpus_here
+from .check_parts import CheckedPairs, CheckedParts, check_each, combine, corpus_in_memory
 from .decisions import Override, decide
-from .each import Here
+from .each import InMemory
 from .match import Corpus, Memory
 from .part import Changes, CheckedPart, CurateRequest, PairTexts, check_part, content_forms, find_values, names_found
 from .read import RawPairs, ReadParts
@@ -42,14 +42,14 @@ class Recount:
     1
     """
 
-    def __init__(self, found: CheckedEach, pinned: PinnedSplits, seed: int) -> None:
+    def __init__(self, found: CheckedParts, pinned: PinnedSplits, seed: int) -> None:
         (part,) = found.parts
         self._found = found
         self._rows = _Rows(part, found.request)
         self._pinned = pinned
         self._seed = seed
         self._forms: list[list[str]] | None = None
-        text = corpus_here(found.parts, identifiers=found.request.identifiers).text
+        text = corpus_in_memory(found.parts, identifiers=found.request.identifiers).text
         self._memory = Memory.of(part.numbers["row"].to_numpy(), text)
 
     @classmethod
@@ -97,7 +97,7 @@ class Recount:
         found = replace(self._found, raw=raw, decided=decided, parts=[self._rows.at(places, texts)])
 
         def remembered(parts: Sequence[CheckedPart], *, identifiers: Collection[str]) -> Corpus:
-            corpus = corpus_here(parts, identifiers=identifiers)
+            corpus = corpus_in_memory(parts, identifiers=identifiers)
             return corpus.remembering(self._memory, np.array(sorted(texts), np.int64))
 
         return combine(found, clock=Clock({}), corpus_of=remembered)
@@ -156,7 +156,7 @@ class _Rows:
             for name, column in columns.items()
         }
         return replace(
-            whole, texts=PairTexts(Here(pairs), whole.texts.dropped, Here(repairs)), numbers=numbers, findings=findings,
+            whole, texts=PairTexts(InMemory(pairs), whole.texts.dropped, InMemory(repairs)), numbers=numbers, findings=findings,
             found=found, fields=names_found(pairs, self._request.identifiers),
         )  # fmt: skip
 
@@ -175,12 +175,12 @@ class _Rows:
         self._whole = replace(
             whole,
             texts=PairTexts(
-                Here(_appended(whole.texts.pairs.read(), made.texts.pairs.read())),
+                InMemory(_appended(whole.texts.pairs.read(), made.texts.pairs.read())),
                 whole.texts.dropped,
-                Here(_appended(whole.texts.repairs.read(), made.texts.repairs.read(), total)),
+                InMemory(_appended(whole.texts.repairs.read(), made.texts.repairs.read(), total)),
             ),
             numbers=_appended(whole.numbers, made.numbers),
-            outputs=Here(outputs.unique("key", keep="first", maintain_order=True)),
+            outputs=InMemory(outputs.unique("key", keep="first", maintain_order=True)),
             findings=replace(
                 whole.findings,
                 rows=_appended(whole.findings.rows, made.findings.rows),

@@ -17,7 +17,7 @@ import polars as pl
 
 from ..core import DataError, as_json, disk_refusals, read_stored_lines, whole_folder, write_whole
 from .curated import Curated, CuratedParts, with_decisions
-from .each import Each, Here, Kept, in_turn
+from .each import Each, InMemory, Kept, in_turn
 from .read import PAIR_SCHEMA, REJECTED_SCHEMA, RawPairs
 from .records import Curation
 from .run_files import (
@@ -106,7 +106,7 @@ def part_files(
     table = BytesIO()
     ledger.write_parquet(table)
     files["ledger"] = table.getvalue()
-    return Here(pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES))
+    return InMemory(pl.DataFrame({"name": list(files), "content": list(files.values())}, schema=_FILES))
 
 
 def _tables(kept: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, pl.DataFrame]:

@@ -26,7 +26,7 @@ def curated_text(data: Curation) -> str:
     """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(data), *_splits(data), *(f"  {text}" for text in data.split_notes)]
     sentences = [fix_sentence(data), accepts_sentence(data.style), certificate(data)]
-    sentences += [meaning_sentence(as_json(data.meaning))] if data.meaning else []
+    sentences += [meaning_sentence(data.meaning)] if data.meaning else []
     for text in filter(None, [*sentences, override_line(data)]):
         lines += filled(text)
     return "\n".join([*lines, *_thresholds(data)])

@@ -1,18 +1,22 @@
-"""People's decisions about single rows, as lines of `overrides.jsonl`."""
+"""People's decisions about single rows, as lines of `overrides.jsonl`, and the contents by which they name rows."""
 
 import hashlib
 import json
 from codecs import BOM_UTF8
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
+
+import polars as pl
 
 from ...core import ConfigError, DataError, nearest, parsed_line, read_regular
-from ..read import clean_text
+from ..read import clean_text, pair_contents
+from ..run_files import pair_lines, read_ledger, read_summary
 
 __all__ = [
-    "DECISIONS", "EDITED", "Decision", "Lines", "Override", "file_bytes", "is_blank", "override_line", "parse_lines",
-    "read_overrides", "stamp",
+    "DECISIONS", "EDITED", "Decision", "Lines", "Override", "contents_as_read", "file_bytes", "is_blank", "override_line",
+    "parse_lines", "read_overrides", "row_contents", "stamp",
 ]  # fmt: skip
 
 # Bytes of a file of decisions, which is read as a whole: some two million decisions.
@@ -176,3 +180,35 @@ def _override(line: bytes) -> Override:
         raise ValueError("; ".join(f'unknown key "{name}"; {nearest(name, list(_KEYS))}' for name in unknown))
     # An id that the data hold as a number is text everywhere else.
     return Override(**{name: str(value[name]) for name in _KEYS if value.get(name) is not None})  # type: ignore[arg-type]
+
+
+_TEXTS: dict[str, Any] = dict.fromkeys(("input", "fields", "output"), pl.String)
+
+
+def row_contents(run: Path, ids: Collection[str]) -> dict[str, str]:
+    """The content of each of these rows before a person or a repair changed it; rows that were no pair are left out.
+
+    Raises: DataError if the run has no ledger, or it is damaged.
+    """
+    wanted = pl.Series(sorted(set(ids)), dtype=pl.String)
+    rows = read_ledger(run, ["row", "id", "content", "evidence"], pl.col("id").is_in(wanted.implode()))
+    found = dict(rows.drop_nulls("content").select("id", "content").rows())
+    # The ledger holds the content that counts: of an edited row that of its new text, of a dropped one none.
+    edited = pl.col("evidence").str.contains(EDITED, literal=True).fill_null(False)
+    others = set(rows.filter(edited | pl.col("content").is_null())["row"].to_list())
+    identifiers = read_summary(run).get("identifiers") or []
+    pairs = [pair for pair in pair_lines(run) if pair["row"] in others] if others else []
+    return found | dict(zip((pair["id"] for pair in pairs), contents_as_read(pairs, identifiers), strict=True))
+
+
+def contents_as_read(pairs: Sequence[Mapping[str, Any]], identifiers: Collection[str]) -> list[str]:
+    """The content of each canonical pair before a person or a repair changed its output, by which decisions know it."""
+    texts = [
+        (
+            pair["input"],
+            None if pair["fields"] is None else json.dumps(pair["fields"], ensure_ascii=False),
+            pair["output"] if pair.get("written") is None else pair["written"],
+        )
+        for pair in pairs
+    ]
+    return pair_contents(pl.DataFrame(texts, schema=_TEXTS, orient="row"), identifiers)

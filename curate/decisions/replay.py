@@ -235,13 +235,13 @@ def settle_decided(
     firm[relations.item[decided.kept]] = True
     duplicates, conflicts = relations.duplicates, relations.conflicts
     one, both = _ends(firm, conflicts)
-    lost = _take(conflicts, one) if settings.conflicts == "quarantine" else _take(conflicts, one & False)
+    lost = conflicts.take(one & (settings.conflicts == "quarantine"))
     gone = np.zeros(len(firm), bool)
     gone[lost.left] = gone[lost.right] = True
     gone &= ~firm
     separate = _ends(firm, duplicates)[1] | gone[duplicates.left] | gone[duplicates.right]
     settled = both | one if settings.conflicts == "quarantine" else both
-    open_ = replace(relations, duplicates=_take(duplicates, ~separate), conflicts=_take(conflicts, ~settled))
+    open_ = replace(relations, duplicates=duplicates.take(~separate), conflicts=conflicts.take(~settled))
     outcomes = settle(corpus, open_, rank, settings=settings)
     outcomes = _contradicting(outcomes, corpus.pairs["id"], relations.item, rank, lost, firm)
     kept = np.flatnonzero(decided.kept)
@@ -278,10 +278,6 @@ def _ends(firm: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray]:
     """Edges with one end kept by decision, and edges with both."""
     left, right = firm[edges.left], firm[edges.right]
     return left != right, left & right
-
-
-def _take(edges: Edges, which: np.ndarray) -> Edges:
-    return Edges(edges.left[which], edges.right[which], edges.inputs[which], edges.outputs[which])
 
 
 def despite_decision(outcomes: Outcomes, decided: Decided) -> Outcomes:

@@ -32,7 +32,7 @@ def nearest_kept(run: Path, pair: dict[str, Any]) -> tuple[str, float] | None:
     paths = [path for split in SPLITS for path in split_files(run, split)]
     if sum(path.stat().st_size for path in paths) > _MOST:
         return None
-    identifiers = _identifiers(run)
+    identifiers = read_summary(run).get("identifiers") or []
     grams = _grams(_comparable(pair, identifiers))
     ids, texts = [], []
     for path in paths:
@@ -71,10 +71,6 @@ def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
     if pair["fields"] is None:
         return comparable(pair["input"])
     return comparable_fields(pair["fields"], identifiers)
-
-
-def _identifiers(run: Path) -> list[str]:
-    return read_summary(run).get("identifiers") or []
 
 
 _SHOWN = 2000  # characters of a text

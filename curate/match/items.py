@@ -47,6 +47,10 @@ class Edges:
         """The smaller of the two similarities."""
         return np.minimum(self.inputs, self.outputs)
 
+    def take(self, which: np.ndarray) -> "Edges":
+        """The edges at these positions, or where this mask is true."""
+        return Edges(self.left[which], self.right[which], self.inputs[which], self.outputs[which])
+
 
 @dataclass(frozen=True)
 class Items:

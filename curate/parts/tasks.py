@@ -202,7 +202,8 @@ class Job:
             return []
         if self._lease is not None:
             self._lease.check()
-        done: list[Done | None] = self._stored(tasks)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            done = list(threads.map(lambda task: self.storage.find(task.stage, task.part), tasks))
         missing = [at for at, found in enumerate(done) if found is None]
         progress = Progress(tasks[0].stage, len(tasks), self._say, skipped=len(tasks) - len(missing))
         for at, ended in self.executor.carry_out(self.storage, [tasks[at] for at in missing], store=True):
@@ -212,9 +213,13 @@ class Job:
         if missing or tasks[0].stage not in self._reported:
             progress.finish()
         self._reported.add(tasks[0].stage)
+        notes = []
         for task, found in zip(tasks, done, strict=True):
-            self._note_peak(task, found)
-        return [found.note if found is not None else None for found in done]
+            assert found is not None
+            if (found.peak_bytes or 0) > self._peaks.get(task.stage, (0, 0))[0]:
+                self._peaks[task.stage] = (found.peak_bytes or 0, task.part)
+            notes.append(found.note)
+        return notes
 
     def each(
         self,
@@ -282,14 +287,6 @@ class Job:
         if self._lease is not None:
             self._lease.release()
             self._lease = None
-
-    def _stored(self, tasks: Sequence[Task]) -> list[Done | None]:
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return list(threads.map(lambda task: self.storage.find(task.stage, task.part), tasks))
-
-    def _note_peak(self, task: Task, done: Done | None) -> None:
-        if done is not None and (done.peak_bytes or 0) > self._peaks.get(task.stage, (0, 0))[0]:
-            self._peaks[task.stage] = (done.peak_bytes or 0, task.part)
 
 
 def _frame(

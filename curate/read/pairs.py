@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from ...core import say, to_pandas
-from ..each import Each, Here, Kept, in_turn
+from ..each import Each, InMemory, Kept, in_turn
 from ..settings import DataSettings
 from .columns import (
     Layout,
@@ -94,7 +94,7 @@ class ReadPart:
     @classmethod
     def of(cls, read: PartRead) -> "ReadPart":
         """The part in the memory of this process."""
-        return cls(read.facts, read.pairs.select(_NUMBERS), read.rejected, Here(read.pairs))
+        return cls(read.facts, read.pairs.select(_NUMBERS), read.rejected, InMemory(read.pairs))
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ReadParts:
     def of(cls, raw: RawPairs) -> "ReadParts":
         """Pairs in memory as one part."""
         numbers = replace(raw, pairs=raw.pairs.select(_NUMBERS))
-        return cls(numbers, [Here(raw.pairs)], [0], [len(raw.pairs)], [{}], None)
+        return cls(numbers, [InMemory(raw.pairs)], [0], [len(raw.pairs)], [{}], None)
 
 
 def read_pairs(path: str | Path, data: DataSettings | None = None) -> RawPairs:

@@ -101,24 +101,12 @@ def assign_rows(
         rows, sides, component = rows[~joins], sides[~joins], component[~joins]
     sides = placed_again(component, sides, hints[rows])
     side = np.full(len(pairs), -1)
-    side[rows] = _divide(
-        component, keys[rows], pl.Series("stratum", stratum, dtype=pl.String).gather(rows), dates, rows, sides, settings
-    )
-    return Placed(outcomes, side, ties, rows)
-
-
-def _divide(
-    component: np.ndarray,
-    keys: np.ndarray,
-    stratum: pl.Series,
-    dates: np.ndarray | None,
-    rows: np.ndarray,
-    sides: np.ndarray,
-    settings: CurateSettings,
-) -> np.ndarray:
     if dates is not None:
-        return split_by_date(component, keys, dates[rows], sides, shares=settings.split)
-    return split_components(component, keys, stratum, sides, shares=settings.split)
+        side[rows] = split_by_date(component, keys[rows], dates[rows], sides, shares=settings.split)
+    else:
+        strata = pl.Series("stratum", stratum, dtype=pl.String).gather(rows)
+        side[rows] = split_components(component, keys[rows], strata, sides, shares=settings.split)
+    return Placed(outcomes, side, ties, rows)
 
 
 def _pull(

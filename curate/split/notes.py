@@ -1,7 +1,6 @@
 """Explains the sizes of the splits: why they differ from the requested sizes, and which rows kept their split."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -101,7 +100,8 @@ def _sizes(
     """Why the sizes differ from the requested ones, and the warnings among the reasons: none if splits are given."""
     n, free = len(side), int((given < 0).sum())
     sizes, targets = np.bincount(side, minlength=len(SPLITS)), split_targets(n, settings.split)
-    off, empty = np.abs(sizes - targets), (sizes == 0) & (_shares(settings) > 0)
+    shares = np.array([getattr(settings.split, name) for name in SPLITS])
+    off, empty = np.abs(sizes - targets), (sizes == 0) & (shares > 0)
     if not n or ((off <= max(1, _OFF * n)).all() and not empty.any()):
         return [], []
     got = ", ".join(f"{name} {a:,} of {b:,}" for name, a, b in zip(SPLITS, sizes, targets, strict=True))
@@ -125,10 +125,6 @@ def _sizes(
 _NEW_SPLITS = "To split all rows again, delete splits.jsonl; earlier results are then no longer comparable."
 
 
-def _shares(settings: CurateSettings) -> np.ndarray:
-    return np.array([getattr(settings.split, name) for name in SPLITS])
-
-
 def _largest(pairs: pl.DataFrame, placed: Placed, relations: Relations) -> str:
     component = placed.ties.component
     sizes = np.bincount(component)
@@ -150,7 +146,8 @@ def _group_example(pairs: pl.DataFrame, rows: np.ndarray) -> list[str]:
     group = min(counts, key=lambda name: (-counts[name], name))
     ids = sorted(here.filter(pl.col("group") == group)["id"].to_list())
     more = f" and {len(ids) - _MOST:,} more" if len(ids) > _MOST else ""
-    return [f'{", ".join(_quoted(ids[:_MOST]))}{more} are in the group "{group[:60]}"']
+    named = ", ".join(f'"{name}"' for name in ids[:_MOST])
+    return [f'{named}{more} are in the group "{group[:60]}"']
 
 
 def _similar_example(pairs: pl.DataFrame, rows: np.ndarray, relations: Relations) -> list[str]:
@@ -190,7 +187,3 @@ def _by_date(dates: np.ndarray, side: np.ndarray) -> list[str]:
 
 def _day(microseconds: int) -> str:
     return f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds)):%Y-%m-%d}"
-
-
-def _quoted(ids: Sequence[str]) -> list[str]:
-    return [f'"{name}"' for name in ids]

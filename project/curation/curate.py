@@ -177,7 +177,6 @@ def curate_stage(
     curated = replace(curated, curation=with_counts(curated.curation, splits=lines, decisions=decisions))
     write_curated(curated, run.folder)
     run.update(seconds={"curate": watch.seconds()})
-    run.keep(run.folder / "curate" / "summary.json", curated.summary)
     return curated
 
 

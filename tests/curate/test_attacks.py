@@ -201,8 +201,8 @@ def test_what_characters_miss_is_nearest_in_meaning_as_the_table_says(name, monk
     ]
     pairs = read_frame([*rows, *planted]).pairs
     meaning = Meaning(corpus_of(pairs), np.arange(len(pairs)), load_embedding(True), similar=1.01)
-    listed = meaning.across(np.arange(len(pairs)), pairs["id"], pairs["split"])["rows"]
-    right = sum(row["id"] == f"copy of {row['train_id']}" for row in listed)
+    listed = meaning.across(np.arange(len(pairs)), pairs["id"], pairs["split"]).rows
+    right = sum(row.id == f"copy of {row.train_id}" for row in listed)
     text = (Path(__file__).parents[2] / "docs" / "curation.md").read_text(encoding="utf-8")
     said = re.search(rf"^\| {name} \|.* (\d+) of 60 are nearest in meaning", text, re.MULTILINE)
     assert said is not None

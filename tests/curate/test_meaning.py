@@ -71,10 +71,10 @@ def test_a_request_in_disguise_is_nearest_to_its_original(disguise, monkeypatch)
     split = pl.select(pl.when(copy).then(pl.lit("test")).otherwise(pl.lit("train"))).to_series()
     # Those that characters show as well are counted too.
     found = Meaning(corpus, every, CARRIED, similar=1.01).across(every, ids, split)
-    assert found["held_out"] == len(found["rows"]) == PLANTED
-    right = [row for row in found["rows"] if row["id"] == f"{row['train_id']}-copy"]
+    assert found.held_out == len(found.rows) == PLANTED
+    right = [row for row in found.rows if row.id == f"{row.train_id}-copy"]
     assert len(right) >= 57
-    assert all(row["same_output"] for row in right)
+    assert all(row.same_output for row in right)
 
 
 def test_equal_outputs_calibrate_the_threshold_that_ties_rows():
@@ -136,10 +136,8 @@ def test_without_enough_equal_outputs_nothing_is_counted_and_the_nearest_are_lis
     split = pl.Series(["test" if n % 5 == 0 else "train" for n in range(len(rows))])
     meaning = Meaning(corpus, np.arange(len(rows)), CARRIED, similar=0.8)
     found = meaning.across(np.arange(len(rows)), corpus.pairs["id"], split)
-    assert (meaning.threshold, found["close"], found["same_outputs"]) == (None, None, 0)
-    assert [row["similarity"] for row in found["rows"]] == sorted(
-        (r["similarity"] for r in found["rows"]), reverse=True
-    )
+    assert (meaning.threshold, found.close, found.same_outputs) == (None, None, 0)
+    assert [row.similarity for row in found.rows] == sorted((row.similarity for row in found.rows), reverse=True)
     assert not len(meaning.ties()[0])
     assert len(meaning.ties(0.95)[0])
 

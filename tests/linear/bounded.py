@@ -43,7 +43,6 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "curate/read/formats/text.py": {"*": "counts of letters in a sample"},
     "curate/read/formats/workbook.py": {"*": "names of cells, and sizes of a workbook's parts"},
     "curate/read/parts.py": {"*": "one comparison for each row"},
-    "curate/corrected.py": {"*": "replaces literal texts"},
     "curate/check_parts.py": {"*": _NAME},
     "curate/decisions/pending.py": {"*": "one search for a literal text"},
     "curate/decisions/why.py": {"_most_similar": "grams, which a reached scan makes, by the linear engine of polars"},

@@ -90,7 +90,7 @@ def near_values(path: Path, data: Curation | None, *, texts: bool) -> dict[str, 
     return {
         "letters": near_rows(path, nearest, texts=texts),
         "meaning": near_rows(path, (meaning.rows if meaning else None) or (), texts=texts),
-        "sentence": meaning_sentence(as_json(meaning)) if meaning else "",
+        "sentence": meaning_sentence(meaning) if meaning else "",
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from tuneworth.core import DataError
-from tuneworth.curate.each import Here, Kept
+from tuneworth.curate.each import InMemory, Kept
 from tuneworth.curate.parts.tasks import Result, Table, Task
 
 BUCKETS = 5
@@ -99,7 +99,7 @@ def measured(texts: pl.DataFrame, log: str) -> Measured:
     """A record as a step of curation gives it: tables that stay, tables that come back, and values."""
     ran(log, "measured")
     counts = texts.select(n=pl.col("text").str.len_chars())
-    return Measured(Here(texts), texts.select(row="n"), Inner({"a": 1}, counts), ("x", "y"))
+    return Measured(InMemory(texts), texts.select(row="n"), Inner({"a": 1}, counts), ("x", "y"))
 
 
 def chain(parts: int, log: str, pause: float = 0.0) -> list[list[Task]]:
