@@ -74,7 +74,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "project/training/train_words.py": {"*": _SHOWN},
     "reports/sections/money/assumptions.py": {"*": _OWN},
     "reports/sections/money/what_if.py": {"*": _OWN},
-    "reports/sections/similarity.py": {"*": "a gram of a few characters"},
+    "reports/sections/quality.py": {"giveaway_lines": "a gram of a few characters"},
     "review/judging/judges.py": {"*": _NAME},
     "review/queue/shared.py": {"*": _NAME},
     "review/queue/sources/outputs.py": {"*": "replaces literal texts"},

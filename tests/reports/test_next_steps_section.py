@@ -13,7 +13,7 @@ from tuneworth.reports.page import render_section
 from tuneworth.reports.sections.next_steps import brings, lead, section, step_rows, steps_of
 from tuneworth.reports.stored import StoredRun, read_run
 
-from ..evaluate.situations import costs, decide, situation
+from ..evaluate.situations import costs, decide, situation, whole
 from ..evaluate.test_next_steps import REPAIR, enriched
 from ..shared import record_of, results_of
 
@@ -129,7 +129,7 @@ def test_texts_of_a_run_are_escaped():
 def test_the_terminal_has_the_first_three_with_what_they_bring():
     results = enriched(situation((20, 100, 0, 80), roi=costs(1000, **REPAIR))) | {"tokens": {}, "seconds": {}}
     verdict = decide(results)
-    decided = results_of(results | {"verdict": verdict})
+    decided = whole(results | {"verdict": verdict})
     lines = verdict_text(decided).splitlines()
     told = " ".join(" ".join(lines[lines.index("What to do next") :]).split())
     steps = steps_of(decided)

@@ -8,7 +8,7 @@ from tuneworth.curate import Curation
 from tuneworth.reports import curated_text, verdict_text
 from tuneworth.reports.terminal import run_of, way_rows
 
-from ..evaluate.situations import costs, decide, situation
+from ..evaluate.situations import costs, decide, situation, whole
 from ..shared import record_of, results_of
 
 HOSTED = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tokens": 150, "output_tokens": 150}
@@ -16,7 +16,7 @@ HOSTED = {"hourly": 2.5, "requests_per_second": 2, "fixed_tokens": 0, "input_tok
 
 def told(roi=None, **parts):
     results = situation(roi=roi or costs(), **parts) | {"tokens": {}}
-    return verdict_text(results_of(results | {"verdict": decide(results)}))
+    return verdict_text(whole(results | {"verdict": decide(results)}))
 
 
 def test_it_says_how_sure_between_the_sentence_and_the_numbers():
@@ -66,7 +66,7 @@ def test_a_verdict_of_an_older_run_needs_no_confidence():
     results = situation(roi=costs()) | {"tokens": {}}
     verdict = decide(results)
     del verdict["confidence"]
-    assert "Confidence" not in verdict_text(results_of(results | {"verdict": verdict}))
+    assert "Confidence" not in verdict_text(whole(results | {"verdict": verdict}))
 
 
 SUMMARY: dict[str, Any] = {
