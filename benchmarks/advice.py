@@ -65,13 +65,13 @@ def follow(rng: np.random.Generator, *, near: bool) -> Advice | None:
     now = draw(n)
     n, groups = len(now[0]), len(now[0]) // size
     found = cases_needed(*now, np.arange(n) // size, margin=MARGIN)
-    if found is None or found["cases"] > MOST:
+    if found is None or found.cases > MOST:
         return None
-    both = [np.concatenate(parts) for parts in zip(now, draw(found["cases"] - n), strict=True)]
+    both = [np.concatenate(parts) for parts in zip(now, draw(found.cases - n), strict=True)]
     later = compare(*both, np.arange(len(both[0])) // size)
     enough = enough_cases(later.n, later.n_effective, later.groups).enough
     held = enough and later.low_one_sided is not None and later.low_one_sided > -MARGIN
-    return Advice(found["chance"], held, found["cases"], n, groups, near)
+    return Advice(found.chance, held, found.cases, n, groups, near)
 
 
 def advices(worlds: int, rng: np.random.Generator) -> list[Advice]:

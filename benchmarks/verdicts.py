@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from msgspec.structs import asdict
 from verdicts_page import FINE_TUNE, FREE_KINDS, KEEP, Tally, page
 from worlds import CANDIDATE, HORIZON, KINDS, MARGIN, TARGET, Sample, Way, World, draw_sample, draw_world
 
+from tuneworth.core import completed, from_json
 from tuneworth.evaluate import compare, decide, share_interval
 from tuneworth.evaluate.money import (
     Account,
@@ -36,6 +38,7 @@ from tuneworth.evaluate.money import (
 from tuneworth.evaluate.money.alternatives import Alternatives, untrained
 from tuneworth.evaluate.money.inputs.inputs import missing_keys
 from tuneworth.evaluate.money.inputs.origins import with_origins
+from tuneworth.evaluate.results import SCHEMA, Results
 from tuneworth.evaluate.rivals.standing import strongest_rival
 
 CASES = (8, 20, 50, 100, 200, 500)
@@ -43,7 +46,7 @@ DRAWS = 1000
 TODAY = datetime(2026, 11, 1, tzinfo=UTC).date()
 
 
-def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool = True) -> dict[str, Any]:
+def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool = True) -> Results:
     """The results of one test set with their verdict, computed as by evaluate, without the report's other figures."""
     sample = draw_sample(world, n, rng)
     groups = sample.groups if use_groups and world.group_size > 1 else None
@@ -56,14 +59,17 @@ def judged(world: World, n: int, rng: np.random.Generator, *, use_groups: bool =
     strongest = strongest_rival(shares, costs, margin=MARGIN, preferred=names[0])
     assert strongest is not None
     rows = [_row(sample, name, groups, strongest=name == strongest) for name in names]
-    results = {
+    found = {
+        "schema": SCHEMA,
+        "project": "",
+        "created": "",
         "comparison": {"baseline": strongest, "candidate": CANDIDATE, **next(row for row in rows if row["strongest"])},
         "rivals": rows,
         "quality": {name: _quality(sample, name, groups) for name in sample.acceptable},
         "money": money_of(world, measured, groups, strongest),
     }
-    results["verdict"] = decide(results, margin=MARGIN)
-    return results
+    results = from_json(completed(found, Results), Results)
+    return structs.replace(results, verdict=decide(results, margin=MARGIN))
 
 
 def _measured(
@@ -92,7 +98,7 @@ def _row(sample: Sample, name: str, groups: np.ndarray | None, *, strongest: boo
     """The rival's entry of `rivals` in results.json, as far as the verdict reads it."""
     facts, ours = sample.facts[name], sample.facts[CANDIDATE]
     return {
-        "name": name, "way": "model", "of": [], "measured": True, "strongest": strongest, "why": None,
+        "name": name, "way": "model", "of": [], "measured": True, "today": False, "strongest": strongest, "why": None,
         "acceptable": _quality(sample, name, groups)["acceptable"],
         "facts": None if facts is None or ours is None else compare(facts, ours, groups).to_json()["difference"],
         **compare(sample.acceptable[name], sample.acceptable[CANDIDATE], groups).to_json(),
@@ -149,7 +155,8 @@ def money_of(
         ),
         "alternatives": [
             {
-                "key": "variant", "name": name, "effective_cost_per_request": spent[name], "tuning": gains(name),
+                "key": "variant", "name": name, "needs_training": False, "effective_cost_per_request": spent[name],
+                "tuning": gains(name),
                 **dict.fromkeys(("saving_per_day", "saving_total", "saving_per_request")),
             }
             for name in spent if name not in (strongest, CANDIDATE)
@@ -170,17 +177,18 @@ def _tokens(mean: float, n: int, rng: np.random.Generator) -> np.ndarray:
 def _quality(sample: Sample, name: str, groups: np.ndarray | None) -> dict[str, Any]:
     found, facts = share_interval(sample.acceptable[name], groups), sample.facts[name]
     return {
-        "n": found.n,
+        "n": found.n, "unscored": 0, "no_output": 0, "samples": 1, "consistent": {}, "unstable": {},
         "acceptable": {"share": found.share, "low": found.low, "high": found.high},
-        "faithful": None if facts is None else {"share": float(facts.mean())},
-    }
+        "faithful": {"share": None if facts is None else float(facts.mean())},
+    }  # fmt: skip
 
 
-def naive(results: dict[str, Any]) -> str:
+def naive(results: Results) -> str:
     """The decision by point figures: fine-tune if the tuned model is within the margin and the median payback is in time."""
-    in_time = results["money"]["payback_days_p50"]
-    value = results["comparison"]["difference"]["value"]
-    return FINE_TUNE if value > -MARGIN and in_time is not None and in_time <= TARGET else KEEP
+    assert results.money is not None
+    in_time, value = results.money.payback_days_p50, results.compared.difference.value
+    good = value is not None and value > -MARGIN
+    return FINE_TUNE if good and in_time is not None and in_time <= TARGET else KEEP
 
 
 def tally(
@@ -191,13 +199,14 @@ def tally(
     near = 0
     for world in worlds:
         results = judged(world, n or world.cases or 200, rng, use_groups=use_groups)
-        verdict = results["verdict"]
+        verdict = results.verdict
+        assert verdict is not None
         _count(point, world, naive(results))
-        if _count(own, world, verdict["decision"]):
+        if _count(own, world, verdict.decision):
             days = world.payback_days(world.strongest)
             near += TARGET / 1.5 <= days <= TARGET * 1.5
-            own.wrong_rules[verdict["decision"], verdict["rule"]] += 1
-        own.rules[verdict["rule"]] += 1
+            own.wrong_rules[verdict.decision, verdict.rule] += 1
+        own.rules[verdict.rule] += 1
     return replace(own, near=near), point
 
 

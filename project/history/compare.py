@@ -15,8 +15,7 @@ from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compar
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
-from .judged import judged_by_style, judged_variant, with_known_values
-from .style_of import stated_style
+from .judged import judged_by_style, judged_variant, stated_style, with_known_values
 
 __all__ = ["ComparedRuns", "compare_runs"]
 

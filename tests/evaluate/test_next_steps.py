@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from tuneworth.core import as_json
 from tuneworth.evaluate.results import StepKind
 
 from .situations import costs, decide, later, other, situation
@@ -222,7 +223,7 @@ def test_the_steps_of_simulated_worlds_follow_from_their_verdicts():
         script = importlib.import_module("verdicts")
     found, rng = set(), np.random.default_rng(3)
     for seed, world in enumerate(script.draw_worlds(60, rng)):
-        results = enriched(script.judged(world, int(rng.choice((20, 100, 500))), rng), seed)
+        results = enriched(as_json(script.judged(world, int(rng.choice((20, 100, 500))), rng)), seed)
         verdict = decide(results, margin=0.03)
         check_steps(results, verdict)
         found |= {(verdict["decision"], step["kind"]) for step in verdict["steps"]}

@@ -3,9 +3,10 @@ from decimal import Decimal
 
 import pytest
 
-from tuneworth.core import ConfigError
+from tuneworth.core import ConfigError, from_json
 from tuneworth.evaluate.money import compute_money, read_roi
 from tuneworth.evaluate.money.inputs.presets import PRESETS
+from tuneworth.evaluate.results import Money
 from tuneworth.reports import money_text
 
 TODAY = date(2026, 11, 28)
@@ -34,7 +35,7 @@ def test_a_machine_of_a_preset_is_paid_by_the_hour_and_says_where_its_price_stan
     assert PRESETS[name].source in line["detail"]
     assert str(PRESETS[name].read) in line["detail"]
     assert found["variants"]["tuned"]["machine_cost_per_day"] == pytest.approx(24 * line["value"])
-    assert PRESETS[name].source in "".join(money_text(found).split())
+    assert PRESETS[name].source in "".join(money_text(from_json(found, Money)).split())
 
 
 def test_the_price_of_a_preset_is_exchanged_and_a_stated_one_comes_first():

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from tuneworth.core import from_json
 from tuneworth.evaluate.money import TrainingCost, compute_money, read_roi
+from tuneworth.evaluate.results import Money
 from tuneworth.reports import money_text
 
 TODAY = date(2026, 11, 25)
@@ -73,14 +75,14 @@ def test_a_batch_has_no_upkeep():
 
 
 def test_the_command_does_not_say_that_everything_is_stated():
-    text = " ".join(money_text(money()).split())
+    text = " ".join(money_text(from_json(money(), Money)).split())
     assert "Investment not stated, counted as 0" in text
     assert (
         "The investment and the upkeep of the tuned model are not stated and counted as 0; "
         "state what applies, or 0, so that there can be a verdict."
     ) in text
     assert "Everything else is stated" not in text
-    complete = money_text(money(investment={"compute": 1}, running=MONITORED))
+    complete = money_text(from_json(money(investment={"compute": 1}, running=MONITORED), Money))
     assert "Everything else is stated" in complete
     assert "counted as 0" not in complete
 

@@ -244,7 +244,9 @@ def test_texts_of_a_run_stay_texts_on_the_first_screen(make_run: Callable[..., P
 
     def poison(results: dict[str, Any]) -> None:
         verdict = results["verdict"]
-        verdict.update(sentence=attack, doubt=attack, next=attack, reasons=[attack], flips=[flip(attack, 2, 3)])
+        verdict.update(
+            sentence=attack, doubt=attack, next=attack, reasons=[attack], flips=[flip(attack, 2, 3, "fix first")]
+        )
         verdict["confidence"] = {"level": "high", "sentence": f"High: {attack}"}
 
     html = write_report(make_run(change=poison))[0].read_text(encoding="utf-8")

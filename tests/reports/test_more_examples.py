@@ -18,8 +18,7 @@ from ..shared import results_of
 def tell(results: dict[str, Any]) -> None:
     """A learning curve, and a risk that is only stated."""
     outcomes = (np.random.default_rng(0).random((60, 4)) < [0.5, 0.6, 0.7, 0.75]).astype(float)
-    curve = as_json(fit_curve([37, 75, 150, 300], outcomes))
-    results["learning_curve"] = curve
+    results["learning_curve"] = as_json(fit_curve([37, 75, 150, 300], outcomes))
     results["risks"] = [
         {"id": "drift", "status": "warn", "value": 50, "limit": 365, "evidence": "x", "measured": False}
     ]

@@ -20,7 +20,7 @@ WRITTEN = {
     "core.disk.appending", "core.stored.reading", "curate.decisions.log",
     "curate.export", "curate.parts.files", "curate.parts.storage", "curate.run_files",
     "train.checkpoint", "train.model.adapter", "train.model.merge",
-    "train.model.provenance", "project.demo.measuring",
+    "train.model.provenance", "project.demo.measuring", "project.history.index",
     "project.run", "deploy.hosted.client", "deploy.hosted.weights",
 }  # fmt: skip
 # Files that come with Tuneworth or the system, and things that are not files on disk.
