@@ -35,13 +35,23 @@ Made = TypeVar("Made")
 def from_json(value: Any, kind: type[Made]) -> Made:
     """The record of a value that JSON can hold; keys that it does not know are ignored.
 
-    Raises: ValueError with what is wrong, and its place: "expected `int` >= 0 - at `$.n`".
+    Raises: ValueError with the place and what is wrong there: '"n" is not as expected: int >= 0'.
     """
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        words = str(error)
-        raise ValueError(words[:1].lower() + words[1:]) from None
+        raise ValueError(_words(str(error))) from None
+
+
+def _words(message: str) -> str:
+    """What msgspec says, as other messages say it."""
+    what, _, path = message.replace("`", "").partition(" - at $")
+    place = path.removeprefix(".").replace("[...]", ".*").replace("[", ".").replace("]", "")
+    name = f'"{place}"' if place else "it"
+    lacking = what.removeprefix("Object missing required field ")
+    if lacking != what:
+        return f'{name} lacks the key "{lacking}"'
+    return f"{name} is not as expected: {what[:1].lower()}{what[1:]}"
 
 
 def as_json(record: Any) -> Any:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworth.core import DataError
+from tuneworth.core import DataError, as_json
+from tuneworth.evaluate.results import Training
 from tuneworth.project import trained
 from tuneworth.project.training.trained import thinned
+
+from ..shared import record_of
 
 
 def line(step: int, loss: float | None = 1.0, validation: float | None = None) -> dict[str, Any]:
@@ -19,7 +22,8 @@ def line(step: int, loss: float | None = 1.0, validation: float | None = None) -
 
 def fitted(run: Path, *, log: str = "", **summary: Any) -> Path:
     (run / "train").mkdir()
-    (run / "train" / "summary.json").write_text(json.dumps(summary))
+    whole = as_json(record_of(summary, Training))
+    (run / "train" / "summary.json").write_text(json.dumps({**whole, "tokens": 9}))
     (run / "train" / "log.jsonl").write_text(log)
     return run
 
@@ -58,9 +62,9 @@ def test_a_hundred_thousand_steps_stay_small(tmp_path: Path) -> None:
     )
     found = trained(fitted(tmp_path, log=log, steps=100_000, notices=[f"notice {n}" for n in range(2000)]))
     assert found is not None
-    assert len(json.dumps(found)) < 60_000
-    assert found["notices"][-1] == "1981 more notices are in train/summary.json"
-    assert sum(x["validation_loss"] is not None for x in found["log"]) == 20
+    assert len(json.dumps(as_json(found))) < 60_000
+    assert found.notices[-1] == "1981 more notices are in train/summary.json"
+    assert sum(x.validation_loss is not None for x in found.log) == 20
 
 
 def test_nothing_fitted_is_none(tmp_path: Path) -> None:
@@ -70,14 +74,16 @@ def test_nothing_fitted_is_none(tmp_path: Path) -> None:
 def test_everything_of_the_summary_is_passed_on(tmp_path: Path) -> None:
     worst = [{"id": "p1", "loss": 2.0, "first_loss": 3.0, "tokens": 7}]
     found = trained(fitted(tmp_path, steps=3, highest_losses=worst, skipped_steps=1))
-    assert found == {"steps": 3, "highest_losses": worst, "skipped_steps": 1, "notices": [], "log": []}
+    assert found is not None
+    assert (found.steps, found.skipped_steps, found.notices, found.log) == (3, 1, [], [])
+    assert as_json(found.highest_losses) == worst
 
 
 def test_a_line_torn_by_a_kill_is_left_out_and_what_is_no_number_is_null(tmp_path: Path) -> None:
     log = '{"step": 1, "train_loss": NaN}\n{"step": 2, "train'
     found = trained(fitted(tmp_path, log=log))
     assert found is not None
-    assert found["log"] == [{"step": 1, "train_loss": None}]
+    assert [(line.step, line.train_loss) for line in found.log] == [(1, None)]
 
 
 @pytest.mark.parametrize(("name", "text"), [

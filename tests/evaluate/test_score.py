@@ -6,6 +6,7 @@ import pytest
 
 from tuneworth.evaluate import score_outputs, tokens_of
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
+from tuneworth.evaluate.results import Tokens
 from tuneworth.evaluate.scores.quality import compare_variants, quality_of, scored_rows
 from tuneworth.style import parse_style
 
@@ -63,8 +64,8 @@ def test_a_pair_unscored_for_one_variant_is_dropped_for_all():
     scores = {"a": score_outputs(pairs, outputs, STYLE), "b": score_outputs(pairs, lost, STYLE)}
     rows = scored_rows(scores)
     assert rows.tolist() == [False, True, True]
-    assert quality_of(scores["a"], rows, None, STYLE, seed=0)["acceptable"]["share"] == 0.5
-    assert quality_of(scores["b"], rows, None, STYLE, seed=0)["unscored"] == 1
+    assert quality_of(scores["a"], rows, None, STYLE, seed=0).acceptable.share == 0.5
+    assert quality_of(scores["b"], rows, None, STYLE, seed=0).unscored == 1
     assert scores["b"].table["violations"][0].to_list() == []
     assert set(scores["b"].status.row(0)) == {"unscored"}
 
@@ -74,8 +75,8 @@ def test_checks_count_only_the_outputs_that_they_apply_to():
     pairs, outputs = tables(["a SOT", "b", "c"])
     pairs = pairs.with_columns(fields=pl.Series(['{"package": "SOT"}', '{"package": "SOT"}', None]))
     scores = score_outputs(pairs, outputs, style)
-    check = quality_of(scores, np.ones(3, bool), None, style, seed=0)["checks"]["ends_with"]
-    assert (check["fail"], check["n"], check["not_applicable"], check["share"]) == (1, 2, 1, 0.5)
+    check = quality_of(scores, np.ones(3, bool), None, style, seed=0).checks["ends_with"]
+    assert (check.fail, check.n, check.not_applicable, check.share) == (1, 2, 1, 0.5)
 
 
 def test_the_comparison_counts_pairs():
@@ -84,12 +85,12 @@ def test_the_comparison_counts_pairs():
     found = compare_variants(
         {"a": first, "b": second}, np.ones(4, bool), None, STYLE, baseline="a", candidate="b", seed=0
     )
-    assert [found[key] for key in ("both", "only_candidate", "only_baseline", "neither")] == [1, 2, 0, 1]
-    assert found["difference"]["value"] == 0.5
-    assert set(found["checks"]) == {"punctuation", "grounded", "length"}
+    assert [found.both, found.only_candidate, found.only_baseline, found.neither] == [1, 2, 0, 1]
+    assert found.difference.value == 0.5
+    assert set(found.checks) == {"punctuation", "grounded", "length"}
 
 
 def test_unknown_tokens_stay_unknown():
     _, outputs = tables(["a"])
-    known = {"fixed": None, "input": None, "output": 7.0, "cached": None, "reasoning": None}
+    known = Tokens(fixed=None, input=None, output=7.0, cached=None, reasoning=None)
     assert tokens_of(outputs, np.ones(1, bool), None) == known

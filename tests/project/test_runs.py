@@ -117,20 +117,20 @@ def test_several_files_of_the_data_have_one_fingerprint_in_any_order(tmp_path: P
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no record": (lambda run: (run / "run.json").unlink(), "it has no run.json"),
     "a record cut off": (lambda run: (run / "run.json").write_text('{"created": '), "run.json is damaged"),
-    "a list": (lambda run: (run / "run.json").write_text("[]"), "run.json: expected `object`, got `array`"),
+    "a list": (lambda run: (run / "run.json").write_text("[]"), "run.json: it is not as expected: expected object, got array"),
     "too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "nested too deeply"),
     "no time": (lambda run: (run / "run.json").write_text('{"created": "soon"}'), "created is not a time: 'soon'"),
     "the year 1": (lambda run: (run / "run.json").write_text('{"created": "0001-01-01T00:00:00+14:00"}'), "not a time"),
-    "inputs": (lambda run: (run / "run.json").write_text('{"inputs": [3]}'), "got `int` - at `$.inputs[0]`"),
+    "inputs": (lambda run: (run / "run.json").write_text('{"inputs": [3]}'), "\"inputs.0\" is not as expected"),
     "not UTF-8": (lambda run: (run / "results.json").write_bytes(b"\xff\xfe\xff"), "results.json is damaged"),
     "another schema": (lambda run: (run / "results.json").write_text('{"schema": "x/9"}'), "found 'x/9'"),
     "a share as text": (lambda run: _set(run, "quality", {"x": {"acceptable": {"share": "8"}}}), "acceptable.share`"),
     "an endless number": (lambda run: _set(run, "money", {"payback_days": 10**400}), "results.json: "),
     "no number": (lambda run: _set(run, "money", {"payback_days": float("nan")}), "payback_days is not a finite number"),
-    "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "got `str` - at `$.verdict`"),
-    "a list of names": (lambda run: _set(run, "comparison", {"candidate": ["x"]}), "got `array` - at `$.comparison.candidate`"),
+    "a verdict that is a text": (lambda run: _set(run, "verdict", "yes"), "\"verdict\" is not as expected: expected object, got str"),
+    "a list of names": (lambda run: _set(run, "comparison", {"candidate": ["x"]}), "\"comparison.candidate\" is not as expected"),
     "a currency of a page": (lambda run: _set(run, "money", {"currency": "E" * 99}), "is not the code of a currency"),
-    "counts": (lambda run: (run / "curate" / "summary.json").write_text('{"splits": 3}'), "got `int` - at `$.splits`"),
+    "counts": (lambda run: (run / "curate" / "summary.json").write_text('{"splits": 3}'), "\"splits\" is not as expected"),
 }  # fmt: skip
 
 
