@@ -46,7 +46,7 @@ def from_json(value: Any, kind: type[Made]) -> Made:
 def _words(message: str) -> str:
     """What msgspec says, as other messages say it."""
     what, _, path = message.replace("`", "").partition(" - at $")
-    place = path.removeprefix(".").replace("[...]", ".*").replace("[", ".").replace("]", "")
+    place = path.replace("[...]", ".*").replace("[", ".").replace("]", "").lstrip(".")
     name = f'"{place}"' if place else "it"
     lacking = what.removeprefix("Object missing required field ")
     if lacking != what:

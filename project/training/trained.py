@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...core import from_json, home_of, read_record, read_stored_lines
+from ...core import completed, from_json, home_of, read_record, read_stored_lines
 from ...evaluate.results import LearningCurve, LogStep, Training
 
 __all__ = ["CURVE", "read_curve", "thinned", "trained"]
@@ -32,7 +32,7 @@ def trained(run: Path) -> Training | None:
         more = f"{len(notices) - MOST_NOTICES + 1} more notices are in train/summary.json"
         notices = [*notices[: MOST_NOTICES - 1], more]
     log = thinned(list(read_stored_lines(home_of(run) / LOG, LOG, torn=True)))
-    return replace(found, notices=notices, log=from_json(log, list[LogStep]))
+    return replace(found, notices=notices, log=from_json([completed(line, LogStep) for line in log], list[LogStep]))
 
 
 def read_curve(run: Path) -> LearningCurve | None:
