@@ -9,8 +9,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options, reading_options
 
-__all__ = ["command"]
-
 _PATH = click.Path(path_type=Path)
 _GROUPS = {"Options": "--page --input --output --id --group --identifier --turns"}
 

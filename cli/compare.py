@@ -8,8 +8,6 @@ from ..core import Talk
 from .help import Grouped
 from .options import code_option, common_options
 
-__all__ = ["command"]
-
 
 @click.command(
     "compare",

@@ -14,8 +14,6 @@ from .options import RunName, code_option, common_options, option_of, reading_op
 if TYPE_CHECKING:
     from ..curate import Curation
 
-__all__ = ["command"]
-
 # Options for a file of pairs, with the setting that a project uses instead.
 _FILE_OPTIONS = {
     "style": "[style] path", "out": "", "group": "[data] group", "identifiers": "[data] identifiers",

@@ -9,8 +9,6 @@ from ..core import Fix, Talk
 from .help import Grouped
 from .options import RunName, code_option, common_options, limit_option
 
-__all__ = ["command"]
-
 EXAMPLE = (
     "Example:  tuneworth evaluate --pairs test.jsonl --outputs prompted=a.jsonl --outputs tuned=b.jsonl "
     "--style style.yaml --out judged"

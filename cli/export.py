@@ -9,8 +9,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options
 
-__all__ = ["command"]
-
 SPLITS = ("openai", "trl", "csv", "parquet", "datasets")
 SERVERS = ("ollama", "vllm", "llama.cpp")
 

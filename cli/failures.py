@@ -8,8 +8,6 @@ from pathlib import Path
 
 from ..core import OUT_OF_MEMORY, has_room, is_out_of_memory, printable
 
-__all__ = ["report_failure"]
-
 _TOO_MANY_FILES = """tuneworth: too many open files. Files that were written completely are kept.
 Raise the limit of this shell (ulimit -n), or close other programs, then run the same command again."""
 _MISPLACED = frozenset({errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG})

@@ -9,9 +9,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 
-__all__ = ["command"]
-
-
 _GROUPS = {"Options": "--style --diff --out --overwrite --unsafe --gate"}
 
 

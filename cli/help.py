@@ -5,8 +5,6 @@ from typing import Any
 
 import click
 
-__all__ = ["Grouped", "write_groups"]
-
 OWN = "Options"
 # Options that several commands share; a command may list them in a group of its own.
 SHARED = {

@@ -9,8 +9,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import common_options, option_of, reading_options
 
-__all__ = ["command"]
-
 
 @click.command("init", cls=Grouped, epilog="Example:  tuneworth init lines --from pairs.jsonl")
 @click.argument("folder", type=click.Path(path_type=Path))

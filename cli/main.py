@@ -17,8 +17,6 @@ from ..core import code_of_child, fill_closed_streams, is_limited, printable, qu
 from .failures import report_failure
 from .help import write_groups
 
-__all__ = ["main"]
-
 # The commands by the job that they do. Name -> module, with the name of the command unless it is `command`, and its line
 # in `--help`, which imports no module.
 JOBS = {

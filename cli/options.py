@@ -10,10 +10,6 @@ from click.shell_completion import CompletionItem
 
 from ..core import Limits, Talk
 
-__all__ = [
-    "Amount", "RunName", "code_option", "common_options", "limit_option", "option_of", "reading_options",
-]  # fmt: skip
-
 
 class Amount(click.ParamType):
     """An exact amount of money, 0 or more; or above 0 if it must be `positive`."""

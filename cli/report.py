@@ -8,8 +8,6 @@ from ..core import Talk
 from .help import Grouped
 from .options import code_option, common_options
 
-__all__ = ["command"]
-
 
 @click.command("report", cls=Grouped, epilog="Example:  tuneworth report examples/components --no-examples")
 @click.argument("run", required=False, type=click.Path(path_type=Path), default=Path())

@@ -8,8 +8,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import code_option, common_options
 
-__all__ = ["command"]
-
 
 @click.command("roi", cls=Grouped, epilog="Example:  tuneworth roi --config examples/article.toml")
 @click.argument("run", required=False, type=click.Path(path_type=Path))

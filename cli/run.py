@@ -12,8 +12,6 @@ from .options import RunName, code_option, common_options
 if TYPE_CHECKING:
     from ..project import Run
 
-__all__ = ["demo", "run"]
-
 
 @click.command("run", cls=Grouped, epilog="Example:  tuneworth run examples/components")
 @click.argument("project", required=False, type=click.Path(path_type=Path))

@@ -11,8 +11,6 @@ from ..core import DataError, Talk, quote
 from .help import Grouped
 from .options import common_options
 
-__all__ = ["command"]
-
 _PATH = click.Path(path_type=Path)
 _PIPED = 200  # columns if there is no terminal
 

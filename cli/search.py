@@ -8,8 +8,6 @@ from ..core import Talk, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 
-__all__ = ["command"]
-
 
 @click.command("search", cls=Grouped, epilog="Example:  tuneworth search examples/components --plan")
 @click.argument("project", required=False, type=click.Path(path_type=Path))

@@ -10,9 +10,6 @@ from ..core import Talk
 from .help import Grouped
 from .options import Amount, code_option, common_options
 
-__all__ = ["command"]
-
-
 _GROUPS = {
     "Options": "--endpoint --model --key-env --dry-run",
     "Requests": "--variant --rows --max-cost",

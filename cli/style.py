@@ -9,8 +9,6 @@ from ..core import Talk, as_json, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 
-__all__ = ["command"]
-
 
 @click.group("style")
 def command() -> None:

@@ -14,9 +14,6 @@ from .options import Amount, RunName, code_option, common_options
 if TYPE_CHECKING:
     from ..deploy import HostedPlan
 
-__all__ = ["command"]
-
-
 _GROUPS = {
     "Options": "--dry-run --run --again --drop-long",
     "Further results": "--merge --gguf --learning-curve",

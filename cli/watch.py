@@ -9,8 +9,6 @@ from ..core import Talk
 from .help import Grouped
 from .options import Amount, code_option, common_options, limit_option
 
-__all__ = ["command"]
-
 DECIDE_AGAIN = 4  # exit code
 
 

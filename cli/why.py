@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from ..curate import Decision, RowFilter
     from ..project import Run
 
-__all__ = ["command"]
-
-
 _GROUPS = {
     "Which rows": "--outcome --rule --field --csv",
     "Decide about them": "--decide --text --because --who --yes --undo",

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnContext
 
-__all__ = ["install_command", "python_command", "quote", "safe_path", "spawning", "split_command"]
-
-
 _PLAIN = re.compile(r"[\w@+=:,./\\~-]+", re.ASCII)  # characters that mean nothing special to cmd or PowerShell
 # Inside quotes, an odd number of backslashes in front of a quote makes it part of the word.
 _WORD = re.compile(r'"((?:\\*[^"\\]|\\(?:\\\\)*")*)((?:\\\\)*)"|\S+')

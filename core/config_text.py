@@ -12,20 +12,6 @@ from typing import Any, NamedTuple
 from .disk.files import read_regular
 from .errors import ConfigError, Problem, Table, line_of
 
-__all__ = [
-    "MAX_DEPTH",
-    "MAX_NUMBER",
-    "MOST_WRITTEN",
-    "divided_names",
-    "find_excess",
-    "marked_line",
-    "read_toml",
-    "read_written",
-    "toml_name",
-    "written_bytes",
-]
-
-
 # The parsers of YAML and TOML take up to three seconds for this, and no real file of rules or settings is a tenth as large.
 MOST_WRITTEN = 250_000  # bytes
 _WIDTH = 70  # characters of a line that are shown

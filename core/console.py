@@ -16,17 +16,6 @@ from typing import Any, TextIO
 
 from .progress import StepProgress, Timetable
 
-__all__ = [
-    "FIRST_ROWS",
-    "Talk",
-    "fill_closed_streams",
-    "holds_everything",
-    "print_anywhere",
-    "printable",
-    "write_documents",
-]
-
-
 FIRST_ROWS = 5  # of a table, where a result prints itself
 Advance = Callable[[float, int, str], None]  # done (may count a part of a unit), total, the unit and more
 LINES_APART = 20.0  # seconds between two log lines during a long step, so that even a busy machine prints one every 30

@@ -11,22 +11,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from .errors import ConfigError
 
-__all__ = [
-    "Key",
-    "address_problems",
-    "calls_url",
-    "host_of",
-    "is_near",
-    "is_on_this_machine",
-    "key_env_problems",
-    "lacks_version",
-    "models_url",
-    "origin_of",
-    "read_key",
-    "withheld_keys",
-]
-
-
 PATH = "/chat/completions"
 # Logs and reports show the address, so it must not contain a secret.
 SECRET_NAMES = re.compile(r"key|token|secret|password|signature|^sig$|^code$", re.IGNORECASE)

@@ -17,22 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-__all__ = [
-    "ConfigError",
-    "DataError",
-    "GateFailed",
-    "InputError",
-    "ModelError",
-    "Problem",
-    "RunBroken",
-    "Table",
-    "TuneworthError",
-    "line_of",
-    "line_of_named",
-    "named_errors",
-    "with_lines",
-]
-
 
 class Problem(str):
     """What is wrong with a setting; `line` is its line in the file, counted from 1, or None."""

@@ -10,17 +10,6 @@ from .endpoint import host_of, is_on_this_machine
 from .errors import ConfigError
 from .numbers import say
 
-__all__ = [
-    "StaleAnswerError",
-    "TooLargeError",
-    "body_pieces",
-    "fetch",
-    "open_client",
-    "read_body",
-    "send_request",
-    "tls_context",
-]
-
 CONNECT_SECONDS = 20.0  # connecting takes longer only if it fails; a slow handshake over a proxy takes 5
 
 

@@ -14,19 +14,6 @@ from urllib.request import getproxies
 from .endpoint import host_of, is_on_this_machine, lacks_version, origin_of
 from .errors import ConfigError, RunBroken, TuneworthError
 
-__all__ = [
-    "GRACE",
-    "NO_MODEL",
-    "Complaint",
-    "Fault",
-    "fault_of_exception",
-    "fault_of_status",
-    "read_complaint",
-    "requested_wait",
-    "shortened",
-]
-
-
 LONGEST = 300  # characters of an endpoint's message that are shown
 OBJECTION = re.compile(
     r"unsupported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed|invalid|extra|no such|"

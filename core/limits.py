@@ -13,8 +13,6 @@ from .errors import DataError
 from .numbers import say
 from .settings import misfits, nearest, shown_value
 
-__all__ = ["GRACE_BYTES", "Limits", "read_size"]
-
 GRACE_BYTES = 16_000_000  # unpacked, before the ratio is looked at: templated rows in a small file compress further
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}

@@ -19,24 +19,6 @@ from types import FrameType
 
 from .errors import named_errors
 
-__all__ = [
-    "OUT_OF_MEMORY",
-    "allowed_cores",
-    "code_of_child",
-    "has_ended",
-    "has_room",
-    "is_limited",
-    "is_out_of_memory",
-    "machine_memory",
-    "peak_bytes",
-    "processor_name",
-    "reset_peak",
-    "sync_file",
-    "sync_folder",
-    "user_name",
-]
-
-
 _STATUS, _RESET, _PROCESSOR = Path("/proc/self/status"), Path("/proc/self/clear_refs"), Path("/proc/cpuinfo")
 
 

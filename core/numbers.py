@@ -27,20 +27,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeGuard
 
-__all__ = [
-    "MINUS",
-    "NBSP",
-    "NEVER",
-    "UNKNOWN",
-    "Numbers",
-    "decimals_beside",
-    "kept_together",
-    "roughly",
-    "say",
-    "unbroken",
-]
-
-
 Real = float | Decimal
 
 # A value slightly below a half, which sums of floats produce, counts as a half; beyond LARGE a nudge would change whole

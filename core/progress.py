@@ -9,9 +9,6 @@ from typing import NamedTuple
 
 from .numbers import say
 
-__all__ = ["Clock", "ExpectedStep", "Progress", "Say", "StepProgress", "Timetable", "silent"]
-
-
 Say = Callable[[str], None]
 _INTERVAL = 5.0  # seconds between two lines about one stage
 

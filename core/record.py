@@ -7,8 +7,6 @@ from typing import Annotated, Any, TypeVar, dataclass_transform
 import msgspec
 from msgspec import Meta, inspect
 
-__all__ = ["Count", "NonNegative", "Positive", "Proportion", "Record", "Signed", "as_json", "completed", "from_json"]
-
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 NonNegative = Annotated[float, Meta(ge=0)]

@@ -11,17 +11,6 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from .config_text import toml_name
 from .errors import ConfigError, Problem, line_of, line_of_named
 
-__all__ = [
-    "Fix",
-    "build_settings",
-    "key_of",
-    "misfits",
-    "nearest",
-    "shown_value",
-    "unknown_keys",
-]
-
-
 Settings = TypeVar("Settings")
 Fix = Literal["off", "safe", "unsafe"]  # repairs of an output: none, only safe ones, or also those that remove content
 

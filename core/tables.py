@@ -11,9 +11,6 @@ from .console import FIRST_ROWS, printable
 from .errors import ModelError
 from .numbers import MINUS, NBSP, Numbers, kept_together, say
 
-__all__ = ["Row", "filled", "notebook_page", "range_text", "row_lines", "row_text", "to_pandas", "value_text"]
-
-
 COLUMNS = 80  # of a terminal
 LABEL = 28  # columns of a label; a longer one shifts its value
 

@@ -19,8 +19,6 @@ from .part import COLUMNS, Changes, CheckedPart, CurateRequest, PairTexts, check
 from .read import RawPairs, ReadParts, named_once, pair_dates, renamed
 from .records import PersonalData
 
-__all__ = ["CheckedPairs", "CheckedParts", "CorpusOf", "check", "check_each", "combine", "corpus_in_memory"]
-
 
 @dataclass(frozen=True)
 class CheckedPairs:

@@ -20,8 +20,6 @@ from .split import SPLITS, PinnedSplits
 from .steps import certify, relate, relate_by_meaning, settle, split
 from .summary import build_ledger, summarise, threshold_table
 
-__all__ = ["Curated", "CuratedParts", "curate", "curate_parts", "curated_html", "with_decisions"]
-
 PAIR = ("id", "input", "output", "split")  # what a result shows of a kept pair
 
 

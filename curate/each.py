@@ -10,8 +10,6 @@ from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
-__all__ = ["Each", "InMemory", "Kept", "in_turn"]
-
 T = TypeVar("T")
 
 

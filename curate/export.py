@@ -14,8 +14,6 @@ from .read import fold_system, stored_turns
 from .split import SPLITS
 from .write import read_kept, read_split
 
-__all__ = ["FORMATS", "chat_lines", "corrected_table", "export_cautions", "export_pairs", "write_corrected"]
-
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 Format = Literal["openai", "trl", "csv", "parquet", "datasets"]
 _SUFFIX = {"openai": "jsonl", "trl": "jsonl", "csv": "csv", "parquet": "parquet"}

@@ -19,9 +19,6 @@ from .match import Corpus, gram_sets
 from .match.ngrams import shared_grams
 from .records import ParaphrasePair, Paraphrases
 
-__all__ = ["Embedding", "Meaning", "load_embedding", "meaning_sentence", "nearest"]
-
-
 _LETTERS = 4_000  # characters of a text that are embedded: what follows hardly moves the mean of its words
 _CHUNK = 8_192  # texts embedded at once
 _QUERIES, _BASES = 1_024, 65_536  # rows of one product, about 270 MB

@@ -15,11 +15,6 @@ from .read import compared_inputs, compared_outputs, content_hash, moved_rows, p
 from .records import PersonalData
 from .settings import CurateSettings
 
-__all__ = [
-    "COLUMNS", "Changes", "CheckedPart", "CountTokens", "CurateRequest", "MaskedPart", "PairTexts", "check_part",
-    "content_forms", "find_values", "mask_texts", "names_found",
-]  # fmt: skip
-
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 

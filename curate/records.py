@@ -8,13 +8,6 @@ import polars as pl
 from ..core import Count, NonNegative, Positive, Proportion, Record, Signed
 from ..style import StyleInUse
 
-__all__ = [
-    "AnswersInTest", "CannedOutput", "Certificate", "Cluster", "Curation", "EditedReference", "EffectiveSplits",
-    "FoundPlace", "NearDuplicate", "NearestPair", "Notice", "Outcomes", "Overrides", "ParaphrasePair", "Paraphrases",
-    "PersonalData", "PersonalPlace", "QualityFinding", "ReferenceCheck", "RelationCounts", "RepairOffer",
-    "RepairedRow", "Repairs", "SplitCounts", "Tested", "ThresholdRow", "UnscoredCheck", "UntiedOutputs",
-]  # fmt: skip
-
 
 class Notice(Record):
     """A warning, as a sentence or as a code with a text."""

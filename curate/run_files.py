@@ -14,12 +14,6 @@ import polars as pl
 from ..core import DataError, damage, need_regular, read_stored, read_stored_lines, say
 from .split import SPLITS
 
-__all__ = [
-    "CURATED", "CURATED_SUMMARY", "GIVEN", "LEDGER_SCHEMA", "LINES", "OUTCOMES", "PAIRS", "SET_ASIDE", "check_rows",
-    "ledger_files", "ledger_rows", "pair_lines", "pairs_kind", "part_name", "parts_of_ids", "read_ledger",
-    "read_ledger_file", "read_summary", "scan_ledger", "set_aside_files", "split_files", "table_name", "tested_files",
-]  # fmt: skip
-
 OUTCOMES = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided")
 LEDGER_SCHEMA = {
     "row": pl.UInt32,

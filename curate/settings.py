@@ -6,8 +6,6 @@ from typing import Literal
 
 from ..core import Fix, Limits, misfits
 
-__all__ = ["CurateSettings", "DataSettings", "SplitShares"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:

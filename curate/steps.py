@@ -34,11 +34,6 @@ from .split import (
     make_certificate,
 )
 
-__all__ = [
-    "CertifiedPairs", "RelatedPairs", "SplitPairs", "certify", "relate", "relate_by_meaning", "settle", "split",
-    "without_crossing",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class RelatedPairs:

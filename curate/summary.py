@@ -45,8 +45,6 @@ from .split import SPLITS, effective_size, effective_splits, split_notes
 from .steps import CertifiedPairs, RelatedPairs
 from .warnings import find_warnings
 
-__all__ = ["THRESHOLDS", "Counts", "build_ledger", "summarise", "threshold_table"]
-
 
 @dataclass(frozen=True)
 class Counts:

@@ -18,8 +18,6 @@ from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs
 
-__all__ = ["FEW_PAIRS", "find_warnings"]
-
 FEW_PAIRS = 200  # the fewest worth tuning on; a test split of 40 can detect a difference of about 17 points
 _FEW_OUTPUTS = 0.25  # distinct outputs per row
 _FEW_GROUPS = 20  # with fewer, intervals by group mean little

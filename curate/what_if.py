@@ -24,8 +24,6 @@ from .split import PinnedSplits, find_crossing
 from .steps import RelatedPairs, SplitPairs, relate, relate_by_meaning, settle, split, without_crossing
 from .summary import Counts
 
-__all__ = ["Recount"]
-
 
 class Recount:
     """The counts that `curate` would give for the same pairs, whatever people decide.

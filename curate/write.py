@@ -34,11 +34,6 @@ from .run_files import (
 )  # fmt: skip
 from .split import SPLITS
 
-__all__ = [
-    "curated_folder", "part_files", "read_kept", "read_original", "read_set_aside", "read_split", "read_tested",
-    "write_curated", "write_part", "write_parts",
-]  # fmt: skip
-
 _ORDER = (
     "id", "input", "fields", "output", "written", "system", "group", "component", "row", "split", "reference_ok", "meta",
 )  # fmt: skip

@@ -44,8 +44,6 @@ from .scores.quality import (
 from .settings import EvaluateSettings
 from .verdict.rules import decide
 
-__all__ = ["Evaluated", "RunContext", "evaluate_outputs"]
-
 
 @dataclass(frozen=True)
 class Evaluated:

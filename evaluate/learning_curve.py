@@ -10,8 +10,6 @@ from ..core import say
 from .results import CurveFit, Doubling, Gain, LearningCurve, Share
 from .statistics.intervals import group_codes, share_interval
 
-__all__ = ["Curve", "fit_curve", "fit_power_law"]
-
 DRAWS = 2000
 # How fast an error may fall with the number of examples n, as n^-c. Published fits of such curves lie between 0.07 and
 # 0.7 (Hestness et al. 2017, arXiv:1712.00409; Viering and Loog 2021, arXiv:2103.10948); four points would fit anything.

@@ -14,8 +14,6 @@ from .results import Money, Training
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 
-__all__ = ["measure_variants", "money_of"]
-
 
 def measure_variants(
     raws: Mapping[str, Raw], scores: Mapping[str, Scores], rows: np.ndarray, roi: RoiSettings | None

@@ -10,17 +10,6 @@ from .money.inputs.prices import is_tuned_name
 from .rivals.names import made_from
 from .search.settings import SearchSettings
 
-__all__ = [
-    "AUTO",
-    "RUN_ADAPTER",
-    "EvaluateSettings",
-    "RetrySettings",
-    "VariantSettings",
-    "read_evaluate",
-    "stated_keys",
-]
-
-
 RUN_ADAPTER = "run"  # `adapter = "run"`: the adapter that this run trained
 MOST_AT_ONCE = 256  # requests in flight; more than any account's rate limit allows
 _PROMPTING = ("guide", "few_shot", "examples", "model", "adapter", "endpoint", "retry", "constrained")

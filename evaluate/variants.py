@@ -15,14 +15,6 @@ from .rivals.names import made_from
 from .rivals.nearest import NearestExamples
 from .settings import RUN_ADAPTER, EvaluateSettings, VariantSettings
 
-__all__ = [
-    "Variant",
-    "choose_examples",
-    "constraint_for",
-    "plan_variants",
-]
-
-
 # The number of rows to examine; more rows of the same data show no new kinds.
 _EXAMINED = 2000
 _ROW = tuple[str, str | None, str, str]  # id, group, input, output

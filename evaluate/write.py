@@ -8,8 +8,6 @@ from .evaluation import Evaluated
 from .outputs.table import write_raws
 from .results import Results
 
-__all__ = ["results_text", "same_results", "write_evaluated", "write_scored"]
-
 
 def write_evaluated(evaluated: Evaluated, run: Path) -> None:
     """Write `evaluate/variants.json` of a run, and what `write_scored` does."""

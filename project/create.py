@@ -18,8 +18,6 @@ from .project import PROJECT_FILE
 from .run import console_for
 from .runs import from_run
 
-__all__ = ["Created", "create_project"]
-
 STYLE = """\
 # What a good output looks like. Each check validates the examples, adds a line to the style guide, and scores outputs.
 name: {name}

@@ -16,20 +16,6 @@ from .project import PROJECT_FILE, Project
 if TYPE_CHECKING:
     from ..train import LoadedModel
 
-__all__ = [
-    "NO_PAIRS",
-    "check_costs",
-    "check_project",
-    "counts_tokens",
-    "lacks_for_training",
-    "load",
-    "local_counter",
-    "missing_packages",
-    "model_name",
-    "need_training",
-    "runs_here",
-]
-
 NO_PAIRS = pl.DataFrame(schema=dict.fromkeys(("id", "group", "input", "output", "system"), pl.String))
 
 

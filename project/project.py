@@ -13,17 +13,6 @@ from ..evaluate import EvaluateSettings, RoiSettings, read_evaluate, read_roi, w
 from ..style import StyleSchema, read_style
 from ..train import TrainSettings
 
-__all__ = [
-    "PROJECT_FILE",
-    "HostedSettings",
-    "Project",
-    "StyleSettings",
-    "exact",
-    "find_project",
-    "plain",
-    "read_project",
-]
-
 PROJECT_FILE = "tuneworth.toml"
 SECTIONS = ["data", "style", "curate", "train", "evaluate", "roi", "cluster"]
 

@@ -33,19 +33,6 @@ from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, run_folder, update_run
 
-__all__ = [
-    "CURATED",
-    "QUIET",
-    "TRAINED",
-    "At",
-    "Run",
-    "console_for",
-    "open_run",
-    "project_at",
-    "resumable",
-    "stopped_run",
-]
-
 QUIET = Talk(quiet=True)
 CURATED = ("run.json", "curate/")  # what training needs undamaged
 TRAINED = (*CURATED, "train/")  # what an evaluation needs undamaged

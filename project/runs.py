@@ -43,30 +43,6 @@ from ..core import (
 from ..evaluate.results import InputFile, Provenance
 from .project import PROJECT_FILE, Project
 
-__all__ = [
-    "JUDGEMENTS",
-    "OVERRIDES",
-    "PRUNED",
-    "SPLITS",
-    "ProjectFiles",
-    "Stopwatch",
-    "check_place",
-    "decisions_file",
-    "find_run",
-    "from_run",
-    "new_run",
-    "provenance_of",
-    "pruned_runs",
-    "read_run",
-    "run_folder",
-    "start_run",
-    "test_set_uses",
-    "to_path",
-    "update_run",
-    "with_files",
-]
-
-
 _PACKAGES = ("tuneworth", "polars", "numpy", "scipy", "torch", "transformers", "peft", "genai-prices")
 
 

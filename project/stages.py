@@ -29,8 +29,6 @@ from .run import TRAINED, At, Run, console_for, project_at, resumable
 from .runs import find_run, new_run, start_run, to_path
 from .training.train import finished, train_stage
 
-__all__ = ["curate_again", "curate_project", "preview_curation", "run_project", "stated_project"]
-
 
 def curate_project(
     project: At = None,

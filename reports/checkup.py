@@ -13,8 +13,6 @@ from .sections.first_screen import Headline
 from .sections.three_numbers import Number, Side
 from .words import short, typeset
 
-__all__ = ["checkup_brief", "checkup_text", "write_checkup"]
-
 _EXAMPLES = {"high": 3, "medium": 1, "low": 0}  # shown in a terminal
 _COLUMNS = 4  # of an input that are named
 _BRIEF = 5  # findings

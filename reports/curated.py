@@ -14,8 +14,6 @@ from .sections.first_screen import Headline
 from .stored import StoredCuration, ledger_place
 from .words import short
 
-__all__ = ["curated_markdown", "curated_text"]
-
 MOST_LETTERS = 120  # of a rule's sentence on the page
 
 MOST_RULES = 6

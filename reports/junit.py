@@ -19,8 +19,6 @@ from .sections.gates import gate_value
 from .stored import StoredCuration, StoredRun
 from .words import share_text
 
-__all__ = ["Case", "Suite", "gate_case", "junit_of_curation", "junit_of_run", "junit_text"]
-
 CHANCE = 0.05  # significance level; the p values are adjusted for the number of rules
 MOST_LETTERS = 120  # characters of a case's name, which CI systems show on one line
 # Characters that XML 1.0 does not allow (section 2.2), and carriage returns, which XML parsers change.

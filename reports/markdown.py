@@ -21,9 +21,6 @@ from .sections.rules import cause_rows, check_rows
 from .stored import StoredRun
 from .words import printable, share_words
 
-__all__ = ["evaluated_markdown", "gate_lines", "markdown_page", "money_lines", "moved_rows"]
-__all__ += ["risk_lines", "unchecked", "variant_rows", "way_rows"]
-
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
 

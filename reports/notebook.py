@@ -14,8 +14,6 @@ from .history.runs_text import runs_cells, runs_summary
 from .sections.first_screen import plain_sentence, verdict_sentence
 from .terminal import WAYS, number_rows, run_of, way_rows
 
-__all__ = ["compared_html", "runs_html", "verdict_html"]
-
 MOST_RUNS = 30
 
 

@@ -18,8 +18,6 @@ from ..core import unbroken as say
 from .charts.rows import RANGE
 from .words import printable
 
-__all__ = ["Section", "compact_html", "compact_style", "render_page", "render_section"]
-
 # End tags that HTML parsers supply themselves, with the whitespace after them, which tables and lists do not show.
 _END_TAGS = re.compile(r"</(?:td|th|tr|thead|tbody|li|dt|dd|option)>\s*")
 # The grid lines that charts/rows.py draws behind each row of a chart.

@@ -31,8 +31,6 @@ from .stored import (
 )  # fmt: skip
 from .words import date_words
 
-__all__ = ["write_report"]
-
 # The size limit of the page. The examples get the largest of the text limits below that fits.
 MOST_BYTES = 497_000
 SCRIPTS = (

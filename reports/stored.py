@@ -40,19 +40,6 @@ from ..curate import (
 from ..evaluate.results import Difference, Quality, Results, Rival, read_results
 from .words import variant_label
 
-__all__ = [
-    "MOST_VARIANTS",
-    "StoredCuration",
-    "StoredRun",
-    "find_curation",
-    "ledger_place",
-    "read_curation",
-    "read_run",
-    "read_texts",
-    "read_train_pairs",
-    "scored_lines",
-]
-
 MOST_VARIANTS = 4  # with more, charts and tables show the compared two, and the others where there is room
 # Kinds of files, as the schemas name them.
 RESULTS, OUTPUTS, SUMMARY = "results.json", "evaluate/outputs.jsonl", "curate/summary.json"

@@ -17,8 +17,6 @@ from .sections.three_numbers import Number, three_numbers
 from .stored import StoredRun
 from .words import capital, short, variant_label
 
-__all__ = ["WAYS", "derivation_text", "money_text", "number_rows", "run_of", "verdict_text", "way_rows"]
-
 LABEL, COLUMN = 40, 20  # of the cost table: one label and two variants fill a line
 NUMBER = 34  # columns for the name of a headline number
 LONGEST = 28  # letters of a variant's name next to a number

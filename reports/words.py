@@ -10,27 +10,6 @@ from ..core import unbroken as say
 from ..evaluate import scored_name, variant_name
 from ..evaluate.results import CheckScore, Results, Share
 
-__all__ = [
-    "NOT_CHECKED",
-    "capital",
-    "date_words",
-    "finite",
-    "is_number",
-    "mapping",
-    "named",
-    "printable",
-    "quoted",
-    "sentence",
-    "share_text",
-    "share_words",
-    "short",
-    "typeset",
-    "typeset_parts",
-    "unchecked",
-    "variant_label",
-    "without_folders",
-]
-
 NOT_CHECKED = "not checked"
 LARGEST = 1e15  # no count here is larger
 TEXT = 280  # characters of a text shown in a table row

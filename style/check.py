@@ -15,22 +15,6 @@ from .schema import FAULT_SCHEMA, UNSCORED_SCHEMA, Check, Findings, StyleResults
 from .scope import missing_scopes, scoped
 from .wordings import frequent_values, start_of
 
-__all__ = [
-    "check_columns",
-    "check_outputs",
-    "collection_paused",
-    "explain",
-    "find_violations",
-    "good_example",
-    "missing_fields",
-    "named_fields",
-    "open_fields",
-    "pair_columns",
-    "touched_rows",
-    "unknown_fields",
-    "with_row_values",
-]
-
 
 @contextmanager
 def collection_paused() -> Iterator[None]:

@@ -13,22 +13,6 @@ import polars as pl
 
 from .protected import Protected
 
-__all__ = [
-    "MOST_FIELDS",
-    "PATTERN_SLOT",
-    "Columns",
-    "common_fields",
-    "commonest",
-    "contained",
-    "field_names",
-    "field_text",
-    "given_fields",
-    "regex_places",
-    "render_fields",
-    "text_fields",
-    "text_places",
-]
-
 # {name} in a text stands for the value of that input field.
 _SLOT = re.compile(r"\{([^{}]+)\}")
 # In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.

@@ -17,9 +17,6 @@ from .check import check_columns, pair_columns
 from .columns import Columns, field_text
 from .schema import StyleSchema
 
-__all__ = ["SAMPLE", "Discrimination", "Passing", "RuleInUse", "StyleInUse", "content_order", "measure_discrimination"]
-
-
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
 FEWEST = 20  # examples with an output of another request: fewer say nothing
 ENOUGH = 0.2  # a difference below 20 points: the rules accept too many answers to other requests

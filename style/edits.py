@@ -15,8 +15,6 @@ from .protected import Span, part_numbers, protected_spans, same_spans, touched
 from .schema import Broken, Check, Edit, Fault, StyleSchema
 from .scope import in_pieces
 
-__all__ = ["Planned", "keep_spans", "planned_edits", "subsets", "with_edits"]
-
 # Edits that do not all fit together are tried by rule, then in halves, quarters and so on: this many tries at most.
 # Of a long output fewer, since each try checks all of it again, and in later steps: thousands of edits of which some do
 # not fit together would take thousands of tries.

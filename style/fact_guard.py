@@ -13,9 +13,6 @@ from .columns import Columns, field_text
 from .facts.numbers import SPAN, Fact, span_facts, spans_in
 from .kinds.grounded import without_numbering
 
-__all__ = ["preserved"]
-
-
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
 _APART = re.compile(r"[\W_]+")
 _UNIT = re.compile(r"(?<=[0-9])(?=[^0-9 ])")

@@ -10,8 +10,6 @@ from .schema import Check, StyleSchema
 from .scope import scope_phrase
 from .words import how_many, listed, one_of, quoted
 
-__all__ = ["check_sentence", "check_table", "fenced", "write_guide", "write_short_guide"]
-
 _HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
 _MOST_WORDINGS = 6  # of one value; a guide is read, and paid for, with every request

@@ -6,8 +6,6 @@ from functools import lru_cache
 
 from .schema import Edit
 
-__all__ = ["facts_of", "lines_of", "parts_of", "stripped", "without_parts", "without_spans"]
-
 Span = tuple[int, int]
 
 _BETWEEN_FACTS = re.compile(r"[,;][ \t\u00a0]+|\n\s*")

@@ -11,8 +11,6 @@ import polars as pl
 
 from .facts.numbers import span_facts
 
-__all__ = ["PROTECTED", "Protected", "Span", "cuts", "part_numbers", "protected_spans", "same_spans", "touched"]
-
 # Each kind of span with the texts that show it in the reference.
 PROTECTED = {
     "URL": ("https://example.org/a?b=1", "www.example.org", "mailto:a@example.org"),

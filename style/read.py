@@ -25,12 +25,6 @@ from .scope import PART, UNITS
 from .wordings import read_wordings
 from .yaml_text import read_yaml
 
-__all__ = [
-    "parse_style",
-    "read_style",
-]
-
-
 _TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
 _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix", "each", "part"]
 

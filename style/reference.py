@@ -18,8 +18,6 @@ from .read import parse_style
 from .schema import StyleSchema
 from .yaml_text import MAX_DEPTH, MAX_VALUES, entries_text
 
-__all__ = ["EXAMPLES", "KindExample", "explain_kind", "reference_page"]
-
 
 @dataclass(frozen=True)
 class KindExample:

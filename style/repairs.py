@@ -13,8 +13,6 @@ from .edits import Planned, keep_spans, planned_edits, subsets, with_edits
 from .fact_guard import preserved
 from .schema import StyleResults, StyleSchema
 
-__all__ = ["Repaired", "repair", "repair_columns"]
-
 CHANGE_SCHEMA = {
     "index": pl.UInt32, "step": pl.UInt32, "rule": pl.String, "before": pl.String, "after": pl.String, "start": pl.Int64,
     "end": pl.Int64,

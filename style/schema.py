@@ -10,28 +10,6 @@ import polars as pl
 from ..core import Fix as FixLevel
 from .columns import Columns
 
-__all__ = [
-    "FAULT_SCHEMA",
-    "UNSCORED_SCHEMA",
-    "Broken",
-    "Check",
-    "Edit",
-    "Explanation",
-    "Fault",
-    "Findings",
-    "Fix",
-    "Kind",
-    "Level",
-    "Proposal",
-    "StyleResults",
-    "StyleSchema",
-    "Wordings",
-    "faults",
-    "no_faults",
-    "ordered_faults",
-]
-
-
 UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]

@@ -11,18 +11,6 @@ from .protected import Protected
 from .schema import Check, Findings, StyleSchema, no_faults
 from .words import ABBREVIATION, text_lines
 
-__all__ = [
-    "PART",
-    "UNITS",
-    "Pieces",
-    "in_pieces",
-    "missing_scopes",
-    "pieces_of",
-    "scope_phrase",
-    "scoped",
-    "unused_scopes",
-]
-
 UNITS = ("sentence", "line", "bullet", "paragraph", "item")
 _PLACES = {"first": 0, "second": 1, "third": 2, "last": -1}
 PART = re.compile(rf"({'|'.join(_PLACES)}) ({'|'.join(UNITS)})")

@@ -10,8 +10,6 @@ import polars as pl
 
 from .facts.names import JOINERS, MIXED_UP, PARTICLES, PREFIXES, american
 
-__all__ = ["Variants", "spelling_variants"]
-
 # A term is up to three words with one of these between them; a hyphenated part counts as a word.
 _JOINTS = [" ", "-", "\u2010", "\u2011", "\u2013", "/"]
 _WORD = r"[\p{L}\p{M}\p{N}_]+"

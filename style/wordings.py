@@ -12,19 +12,6 @@ from ..core import Problem, line_of, shown_value
 from .columns import Columns, regex_places
 from .schema import Wordings
 
-__all__ = [
-    "DENIALS",
-    "Mention",
-    "Vocabulary",
-    "frequent_values",
-    "mentions",
-    "read_wordings",
-    "start_of",
-    "value_key",
-    "vocabulary",
-    "wordings_of",
-]
-
 # Values that say nothing by themselves: a text with the word "no" in it does not say that the value is "no".
 _FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _OPPOSITE = {"yes": "no", "no": "yes"}

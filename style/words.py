@@ -7,25 +7,6 @@ import polars as pl
 
 from ..core import ConfigError
 
-__all__ = [
-    "ABBREVIATION",
-    "at_least_at_most",
-    "check_range",
-    "checked_pattern",
-    "explain_slots",
-    "how_many",
-    "label_counts",
-    "listed",
-    "mostly_html",
-    "mostly_json",
-    "one_of",
-    "quoted",
-    "text_lines",
-    "times",
-    "whole_words",
-]
-
-
 # A full stop after these does not end a sentence.
 ABBREVIATION = (
     r"\b(e\.g|i\.e|z\.B|d\.h|u\.a|p\.m|a\.m|approx|ca|cf|vs|incl|excl|resp|Dr|Mr|Mrs|Ms|Prof|St|No|Nr|Fig|Abb|"

@@ -8,9 +8,6 @@ import yaml
 
 from ..core import ConfigError, Table, marked_line, shown_value
 
-__all__ = ["MAX_DEPTH", "MAX_VALUES", "dumped", "entries_text", "read_yaml", "wordings_text"]
-
-
 # A JSON Schema inside a check is the deepest honest content, and its validator takes about 125 levels.
 MAX_DEPTH = 100
 # Aliases make a value appear again without being written again: ten in each of nine lists are a billion values. What is

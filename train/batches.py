@@ -14,8 +14,6 @@ from .model.attention import Layout
 from .model.chat import common_beginning
 from .settings import TrainSettings
 
-__all__ = ["Batch", "Schedule", "collate", "length_order"]
-
 WARM_UP, FLOOR = 0.06, 0.05  # shares of the steps, and of the peak rate: the recipe that worked on the shipped example
 # A tenth of the time for measuring the validation loss; a forward pass takes a third of a step's time.
 EVALUATION_SHARE, FORWARD_SHARE = 0.1, 1 / 3

@@ -9,8 +9,6 @@ from typing import Any
 
 from ..core import ConfigError, write_whole
 
-__all__ = ["FitState", "PairLosses", "read_checkpoint", "write_checkpoint"]
-
 
 @dataclass
 class FitState:

@@ -23,8 +23,6 @@ from .model.chat import (
 from .model.load import LoadedModel
 from .settings import TrainSettings, resolve_settings
 
-__all__ = ["Example", "Prepared", "drop_long", "encoded", "prepare", "some_pairs", "text_columns", "token_lengths"]
-
 SHOWN = 5  # problems or ids named in an error
 CHUNK = 512  # pairs at once
 

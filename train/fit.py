@@ -24,8 +24,6 @@ from .processes import Processes
 from .result import TrainResult, fit_result, loss_notices, write_result
 from .settings import TrainSettings
 
-__all__ = ["fit"]
-
 
 def fit(
     train: pl.DataFrame | Sequence[dict[str, Any]],

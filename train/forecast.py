@@ -13,8 +13,6 @@ from .examples import Example
 from .processes import Processes
 from .trial import MARGIN, MemoryForecast, Trial
 
-__all__ = ["DiskForecast", "Forecast", "TimeForecast", "disk_forecast", "forecast"]
-
 EPOCHS_SEEN = 10  # whose batches are searched for the heaviest one
 LOG_LINE, LOSS_LINE, STATE_LINE = 200, 100, 250  # bytes per step, per pair, per step, in the files that a fit writes
 MORE = 1_000_000  # bytes of model card, settings and records, a generous estimate

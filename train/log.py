@@ -13,8 +13,6 @@ from typing import Any
 
 from ..core import Appending, ConfigError, write_synced
 
-__all__ = ["Callback", "LossLog", "StepReport", "need_trackers", "tracking"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class StepReport:

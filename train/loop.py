@@ -21,8 +21,6 @@ from .model.adapter import adapter_weights, load_weights
 from .processes import Processes
 from .settings import TrainSettings
 
-__all__ = ["Loop"]
-
 # --- divergence --------------------------------------------------------------------------------------------------
 
 MOST_SKIPPED = 3  # consecutive steps without a usable gradient: one can be a rare batch in bf16, three are a broken run

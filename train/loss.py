@@ -17,8 +17,6 @@ from .model.attention import Use, sequence_attention
 from .model.kernels import fast_norms, lora_layers, replace_forward, restore_forward
 from .processes import Processes
 
-__all__ = ["Gradients", "LossPath", "chunk_rows", "fast_paths", "summed_loss"]
-
 # --- cross-entropy in chunks -------------------------------------------------------------------------------------
 
 CHUNK = 128  # rows per chunk on a CPU: 128 x 49,152 fp32 logits are 25 MB; larger chunks were no faster

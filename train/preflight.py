@@ -35,8 +35,6 @@ from .processes import Processes
 from .settings import TrainSettings
 from .trial import Measured, MemoryForecast, Sizes, Trial
 
-__all__ = ["Preflight", "preflight"]
-
 COMPARED = 8  # pairs whose prompt is rendered again as for generation
 LOSS_PAIRS = 3  # of the shortest, whose loss is computed in several ways
 NO_CONTEXT = 2**31  # `LoadedModel.context` of a model that states none

@@ -17,20 +17,6 @@ from .model.chat import ANSWER, QUESTION, chat_messages, control_texts, end_of_t
 from .model.kernels import lora_layers
 from .model.load import LoadedModel
 
-__all__ = [
-    "Check",
-    "TokenCounts",
-    "count_tokens",
-    "data_checks",
-    "drawn_weights",
-    "loss_checks",
-    "pair_notices",
-    "preview",
-    "seed_check",
-    "stock_loss",
-    "template_check",
-]
-
 # --- token counts ------------------------------------------------------------------------------------------------
 
 BINS = 8  # of the histogram, about the maximum: a line of a terminal each

@@ -11,8 +11,6 @@ from typing import Any
 
 from ..core import ConfigError, RunBroken, is_out_of_memory
 
-__all__ = ["Processes"]
-
 # The variables that a launcher sets for each process.
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 # Longer than anything one process does while the others wait: converting a model, writing a checkpoint to a slow disk.

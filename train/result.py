@@ -17,8 +17,6 @@ from .model.load import LoadedModel
 from .model.provenance import CardFacts
 from .settings import TrainSettings
 
-__all__ = ["TrainResult", "fit_result", "loss_notices", "write_result"]
-
 HIGHEST = 20  # pairs with the highest losses that are named
 # Our names of a step's values and transformers' own.
 NAMES = {"train_loss": "loss", "gradient_norm": "grad_norm", "learning_rate": "learning_rate"}

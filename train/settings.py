@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 
 from ..core import ConfigError
 
-__all__ = ["TrainSettings", "resolve_settings", "usual_epochs"]
-
 DTYPES = ("auto", "float32", "bfloat16")
 TRACKERS = ("tensorboard",)
 

@@ -17,8 +17,6 @@ from .model.hardware import MemoryAtHand
 from .model.kernels import lora_layers, recomputed
 from .settings import TrainSettings
 
-__all__ = ["MARGIN", "MemoryForecast", "Sizes", "Trial", "Work"]
-
 MARGIN = 1.15  # what a fit is assumed to need relative to its forecast, which is accurate to about a tenth
 # Between its tensors the C library's allocator keeps unusable fragments: resident memory grew by 1.1 to 1.36 times
 # the tensors' size (two models, two number formats, 64 to 3,162 tokens). The GPU's allocator is made for tensors.

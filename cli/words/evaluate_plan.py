@@ -8,8 +8,6 @@ from ...core import Talk, quote, say
 from ...evaluate import AnswerStore, RemotePlan, Variant, forecast
 from ...project import PlannedRival, Project, Remote, plan_evaluation
 
-__all__ = ["print_plan"]
-
 
 def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
     """Print each variant with the source of its outputs, and the requests still to send to endpoints.

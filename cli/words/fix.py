@@ -9,8 +9,6 @@ from ...core import printable
 if TYPE_CHECKING:
     from ...project import FixedOutputs
 
-__all__ = ["fix_data", "fix_lines", "print_diff"]
-
 _CONTEXT = 1  # unchanged lines around the changed ones
 _STYLES = {"@": "cyan", "-": "red", "+": "green"}
 

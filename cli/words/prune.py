@@ -7,8 +7,6 @@ from ...core import filled, printable, say
 if TYPE_CHECKING:
     from ...project import Fate, Pruned, PrunePlan
 
-__all__ = ["failed_text", "plan_text", "pruned_text"]
-
 
 def plan_text(plan: "PrunePlan") -> str:
     """The runs to remove and those to keep, each with its reason."""

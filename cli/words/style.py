@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from ...project import CheckedStyle
     from ...style import Check, Evidence, InferredStyle, StyleResults
 
-__all__ = ["check_data", "check_lines", "infer_data", "no_style_lines"]
-
 _EXAMPLES = 3
 _EXCERPT = 160  # characters of an output around the marked place
 _SENTENCE = 240

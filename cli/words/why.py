@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from ...curate import Explanation
     from ...project import Waiting
 
-__all__ = ["next_after_decision", "next_for_row", "next_for_rows", "rows_text"]
-
 _TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # no leading dash, no character special to a shell or a terminal
 _SHOWN = 20  # rows of a listing
 _WIDEST = 36  # characters of an id or a rule

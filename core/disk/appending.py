@@ -17,9 +17,6 @@ from ..errors import ConfigError, named_errors
 from ..machine import sync_folder
 from .files import need_regular
 
-__all__ = ["Appending", "Locked", "alone", "appending", "is_locked", "writing"]
-
-
 PATIENCE = 30  # seconds to wait for another process that is writing the same file
 
 _LONGEST = 200  # characters of a note in a lock

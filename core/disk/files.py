@@ -23,26 +23,6 @@ import polars as pl
 from ..errors import ConfigError, DataError, InputError, RunBroken, named_errors
 from ..machine import has_ended, sync_folder
 
-__all__ = [
-    "NEXT",
-    "disk_refusal",
-    "disk_refusals",
-    "free_bytes",
-    "home_of",
-    "is_vacant",
-    "need_regular",
-    "open_regular",
-    "part_folder",
-    "read_object",
-    "read_regular",
-    "sha256_file",
-    "sync_folder",
-    "whole_folder",
-    "write_synced",
-    "write_whole",
-]
-
-
 _KINDS = {
     stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device",
 }  # fmt: skip

@@ -14,16 +14,6 @@ from ..errors import DataError
 from ..record import Record, completed, from_json
 from .run_files import brief, checker, damage, damage_is_named, run_files, schema_words
 
-__all__ = [
-    "open_stored",
-    "parsed_line",
-    "read_record",
-    "read_stored",
-    "read_stored_lines",
-    "read_stored_table",
-    "stored_line",
-]
-
 Read = TypeVar("Read", bound=Record)
 _CHUNK = 50_000  # lines whose values are in memory at once, as columns take a fraction of it
 

@@ -17,18 +17,6 @@ from ..commands import quote
 from ..disk.files import home_of
 from ..errors import DataError
 
-__all__ = [
-    "RunFile",
-    "brief",
-    "checker",
-    "damage",
-    "damage_is_named",
-    "kind_of",
-    "run_files",
-    "schema_words",
-]
-
-
 _LONGEST = 2**31  # bytes of a line; no pair that curating reads has as many
 _LARGEST = 2**28  # bytes of a document, which is parsed at once; results of five variants have 150,000
 MASK = "\x01"  # stands for the value in the message of a validator

@@ -36,11 +36,6 @@ from ..machine import sync_file
 from .reading import read_stored
 from .run_files import brief, damage, kind_of
 
-__all__ = [
-    "RUN_LOCK", "ListedFile", "Manifest", "adopt", "alone_in_run", "carry", "changing", "check_digests", "check_whole",
-    "is_run", "link_file", "new_id", "read_manifest", "read_unchanged",
-]  # fmt: skip
-
 MANIFEST, RUN_LOCK = "manifest.json", ".run.lock"
 LATER = ".later-run"
 # What a run of an earlier version, without a manifest, would have listed; also what a stage that is done adds.

@@ -11,12 +11,6 @@ import polars as pl
 from ...style import field_text, stated_numbers
 from ..read.normal_forms import comparable, text_fields, visible
 
-__all__ = [
-    "DETECTION_ROWS", "FEW_LABEL_WORDS", "LABEL_WORDS", "field_facts", "identifier_like", "is_label", "text_facts",
-    "token_facts",
-]  # fmt: skip
-
-
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
 FEW_LABEL_WORDS = (
     2  # the same for outputs, where most are longer: "Have a nice day." and "Enjoy your day." are sentences

@@ -16,12 +16,6 @@ from ..read.pairs import RawPairs
 from ..records import PersonalData, PersonalPlace
 from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
 
-__all__ = [
-    "NAMES", "TEXTS", "find_places", "group_masks", "mask_groups", "mask_outside", "mask_part", "merge_personal",
-    "personal_note", "personal_words", "places_in_value",
-]  # fmt: skip
-
-
 NAMES = ("id", "group")
 TEXTS = ("input", "output", "system")
 _SHOWN = 20  # places listed in the summary

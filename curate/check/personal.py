@@ -7,12 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
 
-__all__ = [
-    "PERSONAL_SCHEMA", "Masks", "card_places", "find_personal", "iban_places", "mask_column", "mask_for", "mask_text",
-    "may_hold_personal", "phone_places", "places_in", "replace_places",
-]  # fmt: skip
-
-
 # Digits in one run, or in groups with one kind of separator; no letter, digit or decimal point touches either end.
 _CARD = re.compile(
     r"(?<![\w.,/#-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{4,5})(?![\w-])(?![.,]\d)"

@@ -10,12 +10,6 @@ from ...style import KINDS, Check, Columns, Level, StyleSchema, check_columns, e
 from ..records import FoundPlace, QualityFinding
 from .personal import mask_column
 
-__all__ = [
-    "EVIDENCE_SCHEMA", "FAULTS", "MARKED", "SIGNS", "Lengths", "Quality", "ending_signs", "endings", "find_faults",
-    "judge_quality", "reliable_signs", "usual_lengths",
-]  # fmt: skip
-
-
 _OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 for a normal distribution, so only extremes
 _FACTOR = 5.0  # and this multiple of the median length, since lengths of short texts vary widely
 _LENGTHS = 50  # the fewest outputs for which a median length is meaningful

@@ -27,11 +27,6 @@ from ..records import QualityFinding, ReferenceCheck, UnscoredCheck
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
 
-__all__ = [
-    "REPAIR_SCHEMA", "Checked", "Findings", "examine", "judge", "merge_findings", "repair_outputs", "usable_repairs",
-]  # fmt: skip
-
-
 _UNSCORED_SCHEMA = {"check": pl.String, "why": pl.String, "rows": pl.UInt32}
 
 

@@ -14,8 +14,6 @@ from .propose import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
 
-__all__ = ["check_pairs"]
-
 _FEWEST = 20  # pairs from which columns that never vary, or that differ in every row, mean something
 _SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
 _LABELS = 5  # words

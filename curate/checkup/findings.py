@@ -14,12 +14,6 @@ from ...style import commonest, field_text
 from ..check.personal import mask_text
 from ..read.pair_table import TURNS
 
-__all__ = [
-    "SEVERITIES", "Checkup", "Column", "Example", "Finding", "Severity", "Table", "excerpt", "quoted_names", "table_of",
-    "toml_list", "typed",
-]  # fmt: skip
-
-
 Severity = Literal["high", "medium", "low"]
 SEVERITIES: dict[Severity, str] = {"high": "Fix first", "medium": "Look at", "low": "Good to know"}
 _AROUND = 45  # characters shown before and after what was found

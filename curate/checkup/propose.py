@@ -22,9 +22,6 @@ from ..read.sources import as_table, find_files, is_saved_dataset, table_batches
 from ..settings import DataSettings
 from .findings import typed
 
-__all__ = ["ID_FEWEST", "names_rows", "proposed_id", "proposed_reading", "proposing_columns", "value_as_name"]
-
-
 _DISTINCT = 0.1  # of the filled rows: a column of lists or classes has few different values
 _FEWEST_WORDS = 8  # a column of shorter texts is no output that anybody would have a model write
 # Names under which tables have texts to be written: they may be shorter, and come before other long texts.

@@ -16,8 +16,6 @@ from ..settings import CurateSettings
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
 from .texts import without_markup
 
-__all__ = ["Compared", "compare", "repeats"]
-
 _SHOWN = 3
 _MANY = 1 / 3  # of the rows
 _SOME = 0.02

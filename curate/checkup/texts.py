@@ -14,11 +14,6 @@ from ..check.personal import places_in
 from ..check_parts import CheckedPairs
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names
 
-__all__ = [
-    "faults", "languages", "lengths", "long_inputs", "markup", "missing_facts", "personal_data", "without_markup",
-]  # fmt: skip
-
-
 _SHOWN = 3  # examples
 _SOME = 0.02
 _READ = 150  # outputs whose language is detected: enough to find one that a fiftieth of them are in

@@ -17,8 +17,6 @@ from pathlib import Path
 from ...core import ConfigError, Locked, RunBroken, disk_refusal, sync_folder, writing
 from .overrides import Lines, Override, file_bytes, is_blank, override_line, parse_lines, stamp
 
-__all__ = ["DecidedElsewhere", "DecisionBatch", "DecisionLog"]
-
 _NAMED = 5  # rows that an error names
 _SETTLED = 2.0  # seconds after which a change would show in the time of the file, also on a network's disk
 

@@ -14,11 +14,6 @@ from ...core import ConfigError, DataError, nearest, parsed_line, read_regular
 from ..read import clean_text, pair_contents
 from ..run_files import pair_lines, read_ledger, read_summary
 
-__all__ = [
-    "DECISIONS", "EDITED", "Decision", "Lines", "Override", "contents_as_read", "file_bytes", "is_blank", "override_line",
-    "parse_lines", "read_overrides", "row_contents", "stamp",
-]  # fmt: skip
-
 # Bytes of a file of decisions, which is read as a whole: some two million decisions.
 _MOST = 500_000_000
 

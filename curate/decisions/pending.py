@@ -12,8 +12,6 @@ import polars as pl
 from ...core import ConfigError, nearest
 from ..run_files import pair_lines, read_ledger
 
-__all__ = ["FILTERED", "RowFilter", "find_rows"]
-
 REPAIRED = "repaired"
 WAITING = ("conflict", "quarantined", REPAIRED)
 FILTERED = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided", REPAIRED)

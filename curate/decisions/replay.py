@@ -17,12 +17,6 @@ from ..settings import CurateSettings
 from ..split import SPLITS
 from .overrides import Override
 
-__all__ = [
-    "Applied", "Contents", "Decided", "apply_decisions", "decide", "despite_decision", "edit_warnings",
-    "preferred_first", "settle_decided", "summarise_decisions", "without_failures",
-]  # fmt: skip
-
-
 RULE = "override"
 _NAMED = 5  # unmatched ids that a warning shows
 _LISTED = 200  # edited references; their texts stand in the summary

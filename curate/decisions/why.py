@@ -18,9 +18,6 @@ from ..read import comparable, comparable_fields
 from ..run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
 from ..split import SPLITS
 
-__all__ = ["Explanation", "nearest_kept", "why"]
-
-
 _MOST = 64 * 2**20  # bytes of split files that are searched: a second or two
 
 

@@ -17,11 +17,6 @@ from .join import SimilarPairs, similar_tiles, similar_tiles_between
 from .join_between import similar_texts_between
 from .ngrams import GramSets, gram_sets
 
-__all__ = [
-    "DistinctTexts", "FactNumbers", "KnownGrams", "KnownPairs", "KnownTexts", "Memory", "Recalled", "Texts",
-    "TextsAgain", "TextsHere",
-]  # fmt: skip
-
 
 class Texts(Protocol):
     """Distinct texts by number."""

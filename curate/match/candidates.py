@@ -21,13 +21,6 @@ from .join_between import verified_texts
 from .ngrams import GRAM, GramSets, code_points
 from .sketches import SignedSets, may_be_similar, signed_texts
 
-__all__ = [
-    "CAPS", "MOST_PAIRS", "Caps", "Join", "Method", "MethodSetting", "Skew", "band_count", "band_keys", "bands_of",
-    "buckets_of", "candidate_tiles", "choose_method", "expected_recall", "join_texts", "key_ranks", "meetings",
-    "signatures",
-]  # fmt: skip
-
-
 # MinHash signatures (Broder 1997) of texts, and the keys of their bands: functions of a text's content alone.
 #
 # A signature of 128 minima is cut into `b` bands of `r`. Two texts of similarity s agree in a band with probability

@@ -19,8 +19,6 @@ from .sketches import near_texts
 T = TypeVar("T")
 _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 
-__all__ = ["Corpus", "Query", "RowTables", "RowsHere", "best_ranks", "first_rows"]
-
 
 @dataclass
 class Corpus:

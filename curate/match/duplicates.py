@@ -14,8 +14,6 @@ from .corpus import Corpus
 from .items import Edges
 from .relations import Relations
 
-__all__ = ["Outcomes", "rank_rows", "settle"]
-
 _CHUNK = 500_000  # rows whose evidence is written at once, with four texts each
 
 

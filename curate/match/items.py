@@ -23,8 +23,6 @@ from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import combinations, distinct_rows
 
-__all__ = ["Compared", "Edges", "Items", "compare_outputs", "refuse_too_many"]
-
 _CHUNK = 500_000  # pairs of items processed together: about 100 MB
 _EACH = 256  # pairs of each item up to which comparing all of them is no slower than a join of their outputs
 _HUBS = 8  # labels of each subject that all others are compared with, where there are too many pairs

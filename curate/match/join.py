@@ -21,11 +21,6 @@ from .ngrams import GramSets, may_share, shared_grams, shared_table
 from .partenum import segment_pairs, segment_seconds
 from .sketches import signed_grams
 
-__all__ = [
-    "SimilarPairs", "as_fraction", "estimated_pairs", "estimated_work", "meeting_seconds", "shared_grams",
-    "similar_pairs", "similar_pairs_between", "similar_tiles", "similar_tiles_between", "verified_pairs",
-]  # fmt: skip
-
 _ROWS = 2048  # of the smaller sets in one tile
 _COLUMNS = 8192  # of the larger sets in one tile, at least: at most 16 million cells, about 130 MB
 _DENSE = 8  # a tile in which one cell in this many is a candidate is counted as a whole

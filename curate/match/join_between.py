@@ -15,9 +15,6 @@ from .ngrams import distinct, gram_sets
 from .partenum import segment_pairs, segment_seconds
 from .sketches import SignedSets, signed_texts
 
-__all__ = ["runs_of", "similar_texts_between", "verified_texts"]
-
-
 _FEW, _MANY = 64_000_000, 192_000_000  # characters of the smaller and larger side per comparison: some 1 GB
 _NUMBERED = 24_000_000  # characters whose grams are numbered at once: about 1 GB
 _SMALL = 30_000_000  # characters up to which numbering all grams is as fast: 150,000 lines

@@ -12,12 +12,6 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sparse
 
-__all__ = [
-    "GRAM", "GramSets", "Numbering", "batches", "code_points", "distinct", "distinct_rows", "gram_sets", "may_share",
-    "on_all_cores", "padded", "parity_sketches", "shared_grams", "shared_table", "sorted_once",
-]  # fmt: skip
-
-
 _EMPTY = -1
 _ODD = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiplying by it spreads neighbours (Knuth, TAOCP 6.4)
 

@@ -18,9 +18,6 @@ import numpy as np
 from .ngrams import GramSets, on_all_cores, shared_grams, sorted_once
 from .sketches import HASH_BITS, SignedSets, end_to_end, may_be_similar, may_differ
 
-__all__ = ["expected_candidates", "segment_pairs", "segment_seconds"]
-
-
 _GROUP = Fraction(11, 10)  # ratio of the largest set of a group to its smallest
 _GRAMS = 1 << 17  # whose keys are made at once: the working set fits a core's cache
 _SLICES = 64  # of this many grams, whose keys are made by all cores in parallel

@@ -22,9 +22,6 @@ from .items import Compared, Edges, Items, compare_outputs, refuse_too_many
 from .join import SimilarPairs
 from .subjects import Subjects, by_facts, distinct_rows, other_words
 
-__all__ = ["LISTED", "Canned", "Relations", "SiblingForest", "find_canned", "relate"]
-
-
 _WAITING = 4_000_000  # pairs collected before the forest is extended
 _LEVELS = 16  # similarities at which connectivity is tracked
 

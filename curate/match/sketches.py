@@ -13,12 +13,6 @@ import polars as pl
 
 from .ngrams import GRAM, GramSets, batches, code_points, distinct_rows, gram_sets, on_all_cores
 
-__all__ = [
-    "HASH_BITS", "SignedSets", "end_to_end", "may_be_similar", "may_differ", "near_texts", "signed_grams",
-    "signed_texts",
-]  # fmt: skip
-
-
 HASH_BITS = 30
 _CHARACTERS = 1 << 20  # hashed at once: about 16 MB
 _CELLS = 1 << 18  # hashes sorted at once: the working set fits a core's cache

@@ -18,8 +18,6 @@ import scipy.sparse as sparse
 from .corpus import Corpus, first_rows
 from .join import SimilarPairs
 
-__all__ = ["Subjects", "all_combinations", "by_facts", "combinations", "distinct_rows", "other_words"]
-
 
 def combinations(
     of: np.ndarray, left: np.ndarray, right: np.ndarray, groups: int, *, most: int

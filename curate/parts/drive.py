@@ -26,8 +26,6 @@ from ..split.pinned import PinnedSplits
 from .similar import StoredTexts
 from .tasks import Job, Result, Stored, Table, Task
 
-__all__ = ["bucket_count", "curate_files", "fingerprint"]
-
 
 def curate_files(
     job: Job,

@@ -12,8 +12,6 @@ from ...core import RunBroken, spawning, withheld_keys
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
-__all__ = ["ONE_THREAD", "RETURN_MEMORY", "Processes"]
-
 # Polars and the BLAS libraries read these when they load: with a worker per core, each has one thread.
 _POOLS = ("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 # The C library reads these: it returns large arrays to the system instead of keeping them for the worker.

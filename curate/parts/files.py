@@ -11,8 +11,6 @@ from typing import Any, Protocol
 
 from ...core import ConfigError, install_command
 
-__all__ = ["Files", "FolderFiles", "UrlFiles", "files_at"]
-
 _DRIVERS = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 
 

@@ -20,12 +20,6 @@ from .settings import ClusterSettings
 from .storage import Done, Storage
 from .tasks import Result, Task, carry_out
 
-__all__ = [
-    "RayTasks",
-    "connect",
-]
-
-
 _PATIENCE = 5.0  # seconds for an answer at an address
 _HEAD_ANSWER = 20.0  # seconds for the head node's answer: Ray itself would try for minutes, and then end this process
 _CONNECT = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1]); print('answers')"

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from ...core import misfits, read_size, shown_value
 
-__all__ = ["ClusterSettings"]
-
 _ADDRESS = re.compile(r"(ray://)?[^\s:/]+:\d{1,5}")
 _PER_CORE = 4  # parts per core: few cores idle at the end, and a lost part is little work
 _LEAST = 16 * 2**20  # polars alone needs more than this in a Python process

@@ -36,8 +36,6 @@ from ..match.ngrams import sorted_once
 from ..match.sketches import near_texts
 from .tasks import Job, Result, Table, Task
 
-__all__ = ["StoredPairs", "StoredTexts", "stored_between", "stored_candidates"]
-
 _MOST = 2**32  # texts: a number has 32 bits
 _TEXTS = 1 << 16  # processed together when bands are made
 _PAIRS = 1_000_000  # processed together: about 100 MB

@@ -24,9 +24,6 @@ import polars as pl
 from ...core import RunBroken, TuneworthError, has_ended
 from .files import Files, UrlFiles, files_at
 
-__all__ = ["BUCKET", "Done", "Lease", "Piece", "Storage", "StoredTable", "open_storage"]
-
-
 BUCKET = "bucket"
 # lz4: a third of zstd's time to write, and half the bytes of no compression on texts similar to each other.
 _COMPRESSION = "lz4"

@@ -17,8 +17,6 @@ from ...core import Progress, RunBroken, Say, TuneworthError, peak_bytes, reset_
 from ..each import Kept
 from .storage import Done, Lease, Storage
 
-__all__ = ["Executor", "Job", "Result", "Stored", "Table", "Task", "carry_out"]
-
 T = TypeVar("T")
 _AT_ONCE = 16  # requests to a storage behind a URL, where each takes some 20 ms
 

@@ -13,11 +13,6 @@ from ..settings import DataSettings
 from .formats.batch import Batch
 from .shapes import Shape, find_shape, named_like
 
-__all__ = [
-    "PAIR_SCHEMA", "SPLIT_NAMES", "Columns", "Layout", "check_splits", "final_layout", "find_guide", "find_layout",
-    "is_curated", "layout_so_far", "merge_columns", "named_once", "split_values", "system_counts", "without_guide",
-]  # fmt: skip
-
 PAIR_SCHEMA = {
     "row": pl.UInt32,
     "id": pl.String,

@@ -7,12 +7,6 @@ from typing import Any, NamedTuple, TypeGuard
 from ..settings import DataSettings
 from .formats.batch import Batch
 
-__all__ = [
-    "CHATS", "Turns", "answer_places", "each_answer", "fold_system", "is_conversation", "message_text", "parsed_json",
-    "read_turns", "split_turns", "with_calls_as_text",
-]  # fmt: skip
-
-
 _ROLES = {
     "human": "user",
     "gpt": "assistant",

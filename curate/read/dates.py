@@ -10,8 +10,6 @@ import numpy as np
 
 from ...core import ConfigError, DataError
 
-__all__ = ["UNDATED", "pair_dates"]
-
 UNDATED = np.iinfo(np.int64).min  # before every date: an undated row never counts as new
 _MICROSECOND = 1_000_000
 # 1e11 seconds is the year 5138, 1e11 milliseconds is 1973: a number above it counts milliseconds.

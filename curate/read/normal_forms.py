@@ -17,11 +17,6 @@ import polars as pl
 
 from ...style import render_fields
 
-__all__ = [
-    "clean_text", "comparable", "comparable_fields", "compared_inputs", "compared_outputs", "content_hash", "normalise",
-    "normalised_inputs", "normalised_outputs", "pair_contents", "row_hashes", "salted", "text_fields", "visible",
-]  # fmt: skip
-
 
 def normalise(text: str) -> str:
     """The text that identifies a row: NFKC, case folded, runs of whitespace to one space, stripped."""

@@ -16,8 +16,6 @@ from .formats.batch import Batch
 from .normal_forms import clean_text
 from .shapes import Pair, Shape, json_text
 
-__all__ = ["REJECTED_SCHEMA", "TURNS", "PairBatch", "pair_table", "stored_turns"]
-
 REJECTED_SCHEMA = {"row": pl.UInt32, "id": pl.String, "outcome": pl.String, "rule": pl.String, "evidence": pl.String}
 TURNS = "input_turns"  # in meta: role and length of each turn of an input of several turns
 _RECOMPUTED = (

@@ -43,12 +43,6 @@ from .parts import (
 from .shapes import find_shape, json_text
 from .sources import as_table, find_files, table_batches
 
-__all__ = [
-    "RawPairs", "ReadPart", "ReadParts", "answered_lines", "gather", "read_frame", "read_pairs", "read_parts",
-    "renamed",
-]  # fmt: skip
-
-
 _NUMBERS = ["row", "id", "group", "split"]
 
 

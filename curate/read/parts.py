@@ -20,12 +20,6 @@ from .formats.tables import TABLES, scan_table, try_tables
 from .formats.text import count_line_feeds, find_encoding, line_end, read_head
 from .pair_table import REJECTED_SCHEMA, TURNS, PairBatch, pair_table
 
-__all__ = [
-    "MOST_BYTES", "FilePart", "PartFacts", "PartRead", "count_lines", "file_parts", "first_rows", "moved_rows",
-    "numbered", "read_batches", "read_part", "row_offsets", "to_read_again",
-]  # fmt: skip
-
-
 MOST_BYTES = 64 << 20  # of text in a part: some 100,000 records, and a few hundred megabytes while they are parsed
 _SAMPLE = 2_000  # rows from which the bytes per row of a Parquet file are estimated
 

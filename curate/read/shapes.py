@@ -12,10 +12,6 @@ from ...style import field_text, render_fields
 from ..settings import DataSettings
 from .conversation import is_conversation, message_text, read_turns, with_calls_as_text
 
-__all__ = [
-    "ALL_COLUMNS", "Pair", "Shape", "find_shape", "json_text", "named_like",
-]  # fmt: skip
-
 ALL_COLUMNS = "*"  # as [data] input: every column but the output
 _IMAGES = ("image", "images")
 

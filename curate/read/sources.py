@@ -13,9 +13,6 @@ from ..run_files import table_name
 from .formats.batch import ROWS, Batch, object_batches, plain_values
 from .formats.records import SUFFIXES, file_kind
 
-__all__ = ["as_table", "find_files", "is_saved_dataset", "table_batches"]
-
-
 # --- files --------------------------------------------------------------------------------------------------------
 
 

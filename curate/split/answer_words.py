@@ -5,8 +5,6 @@ from typing import Any
 
 from ...core import say
 
-__all__ = ["answers_in_train"]
-
 
 def answers_in_train(summary: Mapping[str, Any]) -> str:
     """How many answers stand in train, as a clause: of the test rows, or of validation where test has none; else empty."""

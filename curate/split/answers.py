@@ -16,8 +16,6 @@ from ..match.relations import Relations
 from ..settings import CurateSettings
 from .ties import LARGEST, chain, components, largest_size
 
-__all__ = ["LOOK_FIRST", "Answers", "find_answers", "first_by_id", "grouping_advice"]
-
 _PORTION = 200_000  # similar pairs whose facts are looked up at once
 _MOST = 5_000_000  # crossing pairs that are remembered, 80 MB: enough to judge what would tie them
 

@@ -9,9 +9,6 @@ import polars as pl
 
 from ..settings import SplitShares
 
-__all__ = ["SPLITS", "effective_size", "effective_splits", "split_by_date", "split_components", "split_targets"]
-
-
 SPLITS = ("train", "validation", "test")
 _CHUNK = 100_000  # components read from arrays at once
 _MANY = 1_000  # similar components for which a separate sort pays off

@@ -17,8 +17,6 @@ from .assign import SPLITS, split_by_date, split_components
 from .pinned import Bridges, leaked_rows, placed_again, pull_siblings, pull_tied, pull_to_given
 from .ties import Ties, output_edges, tie_rows
 
-__all__ = ["Placed", "assign_rows", "drop_failing", "drop_followers"]
-
 
 @dataclass(frozen=True)
 class Placed:

@@ -15,8 +15,6 @@ from ..records import AnswersInTest, Certificate, NearestPair, UntiedOutputs
 from .answers import Answers, first_by_id
 from .ties import Ties
 
-__all__ = ["Crossing", "find_crossing", "make_certificate"]
-
 _NEAREST = 10  # held-out rows listed with their nearest train row
 _LOWEST = 0.5  # less similar pairs do not count as near
 _STEP = 0.05  # of the search below the threshold: most data have ten pairs just below it

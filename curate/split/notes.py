@@ -15,8 +15,6 @@ from .assign import SPLITS, split_targets
 from .assign_rows import Placed
 from .ties import Ties
 
-__all__ = ["split_notes"]
-
 _OFF = 0.02  # of all rows
 _MOST = 3  # ids that an example names
 

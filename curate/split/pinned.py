@@ -12,11 +12,6 @@ from ...core import RunBroken, read_stored_table, write_synced, writing
 from ..match.join import SimilarPairs
 from .assign import SPLITS
 
-__all__ = [
-    "Bridges", "PinnedSplits", "given_sides", "leaked_rows", "pin_splits", "placed_again", "pull_siblings",
-    "pull_tied", "pull_to_given", "read_splits", "write_splits",
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Bridges:

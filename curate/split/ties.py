@@ -17,8 +17,6 @@ from ..settings import CurateSettings
 Edge = tuple[np.ndarray, np.ndarray]
 TiedOutputs = Literal["identical", "identical and similar", "none"]
 
-__all__ = ["LARGEST", "Ties", "chain", "components", "largest_size", "output_edges", "tie_rows"]
-
 LARGEST = 0.2  # with "auto" neither siblings nor identical outputs may join more than a fifth of the rows
 _STEP = 0.05
 _CHUNK = 1_000_000

@@ -12,17 +12,6 @@ from ...core import say
 from .observations import Cause, Observations, is_noisier, parting, rounding_noise
 from .prompt_causes import find_context
 
-__all__ = [
-    "ROUNDING",
-    "find_base_model",
-    "find_limit",
-    "find_other_model",
-    "find_quantisation",
-    "find_sampling",
-    "find_stop",
-    "find_thinking",
-]
-
 
 def find_limit(observed: Observations) -> Cause | None:
     """Claimed if answers are cut at the same number of tokens, below the limit that was sent, and none is longer."""

@@ -40,9 +40,6 @@ from .server import (
 )
 from .text import served_html, served_text
 
-__all__ = ["ServeCheck", "ServePlan", "check_serving", "plan_serving"]
-
-
 # --- the plan -------------------------------------------------------------------------------------------------------
 
 TWICE = 8  # requests that are sent twice: if half of the answers differ, the server samples; one or two prove nothing

@@ -21,8 +21,6 @@ from .answer_causes import (
 from .observations import Cause, Observations, is_noisier, rounding_noise
 from .prompt_causes import find_begin_token, find_context, find_template, find_tokenizer
 
-__all__ = ["SERVE_CHECK", "compare_served", "find_causes"]
-
 SERVE_CHECK = "tuneworth/serve-check/1"
 SAME, NAMED, UNKNOWN = "same", "named cause", "cause not found"
 FAILED = 0.02  # of the requests; above it nothing can be said, as in an evaluation

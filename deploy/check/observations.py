@@ -12,12 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = [
-    "ROW_SCHEMA", "Cause", "Margins", "Marks", "Observations", "Place", "Probe", "Reading", "Split", "is_noisier",
-    "next_token_share", "parting", "probe_chats", "read_probes", "rounding_noise", "words",
-]  # fmt: skip
-
-
 # --- agreement of outputs -------------------------------------------------------------------------------------------
 
 _WORD = re.compile(r"\s*\w+|\s*[^\w\s]|\s+")

@@ -19,8 +19,6 @@ from .server import Served, Server, open_server
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["measure_margins", "observe", "weights_of"]
-
 BASE_ROWS = 8  # outputs of the base model to generate; agreement on a few is conclusive
 MARGIN_ROWS = 64  # recorded outputs that the judged model reads: 10 s of one core with the default model
 

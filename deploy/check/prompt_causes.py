@@ -9,9 +9,6 @@ import polars as pl
 from ...core import say
 from .observations import Cause, Observations, Reading
 
-__all__ = ["find_begin_token", "find_context", "find_template", "find_tokenizer"]
-
-
 # --- the begin token ----------------------------------------------------------------------------------------------
 
 

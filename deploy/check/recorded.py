@@ -12,8 +12,6 @@ from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_r
 from ...evaluate.results import Results
 from ...project import Run, read_project, remote_limit
 
-__all__ = ["Recorded", "open_judged", "recorded", "tokenizer_of"]
-
 CALLED = ("model", "nearest", "searched", "short guide")  # variants that are a plain call of a model with a prompt
 
 

@@ -45,12 +45,6 @@ from ...evaluate import (
 from ...project import Run
 from .recorded import Recorded
 
-__all__ = [
-    "Declared", "Served", "Server", "budget_of", "check_requests", "cost_lines", "open_server", "plan_requests", "price_of",
-    "send_requests",
-]  # fmt: skip
-
-
 # --- what a server tells about itself -------------------------------------------------------------------------------
 
 CALLS, VERSION = "/chat/completions", "/v1"

@@ -9,8 +9,6 @@ import polars as pl
 from ...core import decimals_beside, filled, notebook_page, say
 from ...reports import markdown_page, short
 
-__all__ = ["served_html", "served_markdown", "served_text"]
-
 Table = list[tuple[str, str, str]]  # what, at judging, served
 
 

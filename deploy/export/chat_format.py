@@ -8,8 +8,6 @@ from typing import Literal
 from ...core import ModelError
 from ...train import common_beginning
 
-__all__ = ["ChatFormat", "go_literal", "go_template", "read_format", "trimmed"]
-
 Message = Mapping[str, str]
 # (chat, whether the answer begins) -> the text that the model's own template makes of it
 Render = Callable[[Sequence[Message], bool], str]

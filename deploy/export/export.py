@@ -30,8 +30,6 @@ from .model import JudgedModel, RequestShape, judged_model
 from .readme import check_command, readme
 from .servers import LORA, TEMPLATE, Parts, Weights, parts_of
 
-__all__ = ["SERVERS", "ServingExport", "export_serving", "request_script", "write_lora_gguf"]
-
 SERVERS = ("ollama", "vllm", "llama.cpp")
 RECORD, SCHEMA = "serving.json", "tuneworth/serving/1"
 MARKS = ("# --- of this model ---\n", "# --- end ---\n")  # around the constants of request.py

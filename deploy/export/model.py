@@ -28,9 +28,6 @@ from ...train import (
 from ..check.recorded import Recorded, recorded
 from .chat_format import ChatFormat, read_format
 
-__all__ = ["JudgedModel", "RequestShape", "ServingFacts", "judged_model", "request_shape", "serving_facts"]
-
-
 # --- facts of the adapter -----------------------------------------------------------------------------------------
 
 

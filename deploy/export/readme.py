@@ -17,8 +17,6 @@ from ...core import ModelError, printable, say
 from .model import JudgedModel
 from .servers import Parts
 
-__all__ = ["check_command", "code", "fenced", "readme"]
-
 TITLES = {"ollama": "Ollama", "vllm": "vLLM", "llama.cpp": "llama.cpp"}
 ADDRESSES = {"ollama": "http://127.0.0.1:11434", "vllm": "http://127.0.0.1:8000", "llama.cpp": "http://127.0.0.1:8080"}
 

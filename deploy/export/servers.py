@@ -12,11 +12,6 @@ from ...train import check_plain, conversion_command, read_record, wheel_file
 from .chat_format import ChatFormat, go_template, trimmed
 from .model import JudgedModel
 
-__all__ = [
-    "LORA", "TEMPLATE", "Parts", "Weights", "check_vllm_adapter", "llama_command", "modelfile", "parts_of", "start_script",
-    "vllm_command", "vllm_generation",
-]  # fmt: skip
-
 Weights = Literal["merged", "adapter"]
 TEMPLATE, GGUF, LORA = "chat_template.jinja", "tuned-q8_0.gguf", "adapter.gguf"
 # Architectures that Ollama converts from safetensors itself: convert/convert.go, v0.33.0-rc2 of 2026-08-21.

@@ -10,8 +10,6 @@ from typing import Any
 from ...core import ConfigError, ModelError, install_command
 from .provider import CURRENCY, JobRequest, Provider, TrainingPrice
 
-__all__ = ["Bill", "TokenCount", "cost_of", "count_tokens", "make_bill", "price_doubts", "price_for"]
-
 STALE_DAYS = 180  # an older price has probably changed; the same as for the price list of hosted models
 
 

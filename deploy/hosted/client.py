@@ -34,8 +34,6 @@ from ...core import (
     tls_context,
 )
 
-__all__ = ["Client", "Conflict", "Pauses", "Unanswered"]
-
 LARGEST = 64 * 2**20  # bytes of a JSON answer: a list of ten thousand files takes about 3 MB
 SECONDS = 300.0  # between two pieces of a transfer, for the head of an answer, and for the body of a JSON answer
 SLOWEST = 1024  # bytes per second of a download, after its first SECONDS

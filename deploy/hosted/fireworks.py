@@ -17,8 +17,6 @@ from .client import Client, Conflict
 from .provider import FileRules, FileState, JobRequest, JobState, Provider, TrainingPrice, Upload
 from .weights import MOST_BYTES, checked_names
 
-__all__ = ["Fireworks"]
-
 END = {
     "JOB_STATE_COMPLETED": "succeeded", "JOB_STATE_EARLY_STOPPED": "succeeded", "JOB_STATE_FAILED": "failed",
     "JOB_STATE_EXPIRED": "failed", "JOB_STATE_CANCELLED": "cancelled",

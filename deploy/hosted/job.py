@@ -21,8 +21,6 @@ from .provider import CURRENCY, JobRequest, JobState, Upload
 from .together import Together
 from .weights import check_adapter_files
 
-__all__ = ["ENDED", "JOB_FILE", "HostedJob", "cost_in", "job_key", "read_job"]
-
 JOB_FILE = "job.json"
 SCHEMA = "tuneworth/hosted-job/1"
 FINDS = 3  # attempts to find what may have been created, since a provider's list may lag behind

@@ -23,8 +23,6 @@ from .provider import JobRequest, Provider, Upload, file_problems
 from .text import plan_text
 from .together import Together
 
-__all__ = ["PROVIDERS", "HostedPlan", "check_max_cost", "hosted_folder", "plan_job", "provider_of"]
-
 PROVIDERS = ("together", "fireworks")
 EXAMPLE = {"together": "Qwen/Qwen3-8B", "fireworks": "accounts/fireworks/models/qwen3-8b"}
 RULE_BATCH = 8  # pairs per step that the rule for epochs assumes; providers choose their own

@@ -10,10 +10,6 @@ from typing import Any, Literal
 
 from ...core import say
 
-__all__ = [
-    "CURRENCY", "FileRules", "FileState", "JobRequest", "JobState", "Provider", "TrainingPrice", "Upload", "file_problems",
-]  # fmt: skip
-
 CURRENCY = "USD"  # of every provider here
 
 

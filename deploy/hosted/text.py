@@ -7,8 +7,6 @@ from typing import Any
 from ...core import say
 from ...evaluate import PRESETS
 
-__all__ = ["hosting_text", "plan_text", "result_text"]
-
 WIDTH, LABEL = 80, 16
 MINUTES, HOURS = 60, 24
 Data = Mapping[str, Any]

@@ -16,8 +16,6 @@ from .client import Client, Conflict
 from .provider import CURRENCY, FileRules, FileState, JobRequest, JobState, Provider, TrainingPrice, Upload
 from .weights import MOST_BYTES, unpack
 
-__all__ = ["Together"]
-
 END = {"completed": "succeeded", "error": "failed", "user_error": "failed", "cancelled": "cancelled"}
 SUFFIX = 40  # characters of a suffix
 KEY = 16  # of them for the key

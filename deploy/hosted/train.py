@@ -19,8 +19,6 @@ from .plan import HostedPlan, check_max_cost, hosted_folder, plan_job, provider_
 from .provider import JobRequest
 from .text import result_text
 
-__all__ = ["HostedTraining", "cancel_hosted", "plan_hosted", "train_hosted"]
-
 
 @dataclass(frozen=True, repr=False)
 class HostedTraining:

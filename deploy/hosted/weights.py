@@ -10,8 +10,6 @@ from typing import IO, Any
 
 from ...core import RunBroken, disk_refusals, printable, read_object, say
 
-__all__ = ["MOST_BYTES", "check_adapter_files", "checked_names", "unpack"]
-
 MOST_BYTES = 16 * 2**30  # of an adapter: rank 64 on all layers of a model with 400 billion parameters takes 7 GiB
 MOST_FILES = 200
 HEADER = 100 * 2**20  # bytes of a safetensors header, as its own library limits it

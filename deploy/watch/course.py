@@ -12,8 +12,6 @@ import polars as pl
 from ...evaluate import Scores, compare, item_means, share_interval
 from .sequential import ALPHA, YEAR, follow, luck_of
 
-__all__ = ["LEAST_ANSWERED", "live_standing", "live_windows", "look_at", "standing_of"]
-
 LEAST_ANSWERED = 0.9  # of a look's rows; a server that answers fewer is down, and the others may be the easy ones
 FEWEST_IN_WINDOW = 40  # as many as a usual look asks; a day with fewer is counted with the next ones
 DAY = 86_400.0

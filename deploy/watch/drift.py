@@ -23,9 +23,6 @@ import polars as pl
 from ...evaluate import group_codes, groups_of
 from ...style import field_text, likely_languages
 
-__all__ = ["DRIFT_LEVEL", "FEWEST_REQUESTS", "Feature", "drift_of", "features_of", "new_values"]
-
-
 # --- the test -------------------------------------------------------------------------------------------------------
 
 Kind = Literal["missing", "value", "rare", "number", "length", "language", "word"]

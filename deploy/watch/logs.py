@@ -18,9 +18,6 @@ from .course import live_standing, live_windows
 from .drift import drift_of
 from .served import History
 
-__all__ = ["LiveLog", "read_log", "volume_of", "watch_log"]
-
-
 # --- reading --------------------------------------------------------------------------------------------------------
 
 TIMES = ("timestamp", "time", "created_at", "created", "logged_at", "start_time", "datetime", "date", "ts")

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["ALPHA", "YEAR", "Course", "draw_rows", "follow", "luck_of", "spent_by"]
-
 ALPHA = 0.05  # false alarms in a year
 YEAR = 365.0
 # Chosen in benchmarks/watch.py: a fall that is there from the first look is found a look or two earlier than later ones,

@@ -31,8 +31,6 @@ from ..check.server import Served, budget_of, check_requests, cost_lines, plan_r
 from .course import LEAST_ANSWERED, look_at, standing_of
 from .sequential import draw_rows
 
-__all__ = ["History", "Watcher"]
-
 Look = dict[str, Any]
 
 

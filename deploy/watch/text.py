@@ -8,8 +8,6 @@ from ...core import filled, from_json, notebook_page, quote, roughly, say
 from ...evaluate.results import Share
 from ...reports import date_words, markdown_page, share_text, short, typeset_parts
 
-__all__ = ["watch_markdown", "watch_text", "watch_title", "watched_html"]
-
 Content = Mapping[str, Any]
 MOST_LINES = 8  # of differences, changed assumptions and rules
 ID = 60  # characters of a name from outside

@@ -17,8 +17,6 @@ from .logs import read_log, volume_of, watch_log
 from .served import History, Watcher
 from .text import watch_text, watched_html
 
-__all__ = ["WatchSettings", "Watched", "decided_again", "plan_watch", "served_at", "watch_run"]
-
 WATCH_SCHEMA = "tuneworth/watch/1"
 AS_JUDGED, WORSE, DECIDE_AGAIN = "as judged", "worse", "decide again"
 BUSY = "another tuneworth watch is running on this run"

@@ -9,8 +9,6 @@ from ..money.inputs.settings import Number, RoiSettings, Triangular, VariantMone
 from ..variants import Variant
 from .store import SentRequests
 
-__all__ = ["Budget", "TokenPrice", "most_tokens", "price_of_variant", "spent_on"]
-
 ZERO = Decimal(0)
 MILLION = Decimal(10) ** 6
 # Tokens that a server's chat template may add: markers for each message, and a default system text (the longest known

@@ -27,13 +27,6 @@ from ...core import (
 )
 from .responses import NOTHING_COUNTED, Answer, load_json, nearest_of, read_answer, read_error_body, read_models
 
-__all__ = [
-    "Call",
-    "Endpoint",
-    "Exchange",
-    "Parameters",
-]
-
 # Parameters that Tuneworth sets itself or that would change the shape of the answer.
 OURS = ("messages", "model", "stream", "stream_options", "n")
 LIMITS = ("max_tokens", "max_completion_tokens")

@@ -9,16 +9,6 @@ import polars as pl
 from ...core import say
 from .responses import Tokens, read_usage
 
-__all__ = [
-    "Counted",
-    "counts_nothing",
-    "doubt_about",
-    "most_tokens",
-    "possible_counts",
-    "possible_tokens",
-    "without_counts",
-]
-
 # Tokenizers split at spaces, so that a word takes one token or more; the few that join words (SuperBPE, Liu et al. 2025,
 # arXiv:2503.13423) join fewer than two on average.
 WORDS_PER_TOKEN = 2

@@ -10,8 +10,6 @@ from decimal import Decimal
 from ...core import say
 from .budget import Budget
 
-__all__ = ["Pace", "Streak", "Traffic"]
-
 
 class Pace:
     """Admits calls: `most` at a time, fewer after a rate limit; the calls after the first one wait until it is `tested`.

@@ -18,17 +18,6 @@ from ..variants import Variant
 from .budget import TokenPrice, most_tokens, price_of_variant
 from .client import Endpoint
 
-__all__ = [
-    "FEWEST_TOKENS",
-    "RemotePlan",
-    "Request",
-    "check_keys",
-    "plan_chats",
-    "plan_remote",
-    "token_limit_without_tokenizer",
-]
-
-
 FEWEST_TOKENS = 16  # the lowest limit; some providers reject less
 Messages = list[dict[str, str]]
 

@@ -15,16 +15,6 @@ from .budget import Budget
 from .plan import RemotePlan
 from .store import AnswerStore
 
-__all__ = [
-    "BYTES_PER_TOKEN",
-    "MASK_ADVICE",
-    "check_privacy",
-    "forecast",
-    "forecast_retries",
-    "personal_data_sent",
-    "remote_lines",
-]
-
 # --- tokens and cost ---------------------------------------------------------------------------------------------
 
 BYTES_PER_TOKEN = 4  # of English text; languages in other scripts take more tokens, so the result is an estimate

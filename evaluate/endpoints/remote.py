@@ -17,8 +17,6 @@ from .responses import other_models
 from .sending import Admission, Reply, send_calls
 from .store import AnswerStore
 
-__all__ = ["race_endpoints", "request_chats"]
-
 _KEPT = (
     "input_tokens",
     "cached_tokens",

@@ -10,21 +10,6 @@ from typing import Any
 
 from ...core import GRACE, Complaint, ConfigError, Fault, Key, RunBroken, lacks_version, read_complaint, shortened
 
-__all__ = [
-    "NOTHING_COUNTED",
-    "Answer",
-    "Tokens",
-    "load_json",
-    "named_models",
-    "nearest_of",
-    "other_models",
-    "read_answer",
-    "read_error_body",
-    "read_models",
-    "read_usage",
-]
-
-
 NO_KEY = Key(None)
 MOST = 10**9  # tokens; a larger count is wrong, as it is far above any model's context
 

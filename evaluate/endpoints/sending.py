@@ -17,8 +17,6 @@ from .counts import counts_nothing, possible_tokens
 from .pace import Pace, Streak, Traffic
 from .responses import Answer
 
-__all__ = ["Admission", "Reply", "send_calls"]
-
 
 @dataclass(frozen=True)
 class Admission:

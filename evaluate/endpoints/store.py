@@ -10,8 +10,6 @@ from typing import Any
 
 from ...core import Appending, RunBroken, appending, read_stored_lines
 
-__all__ = ["AnswerStore", "NotStored", "SentRequests", "open_answers"]
-
 
 class NotStored(RunBroken):
     """The disk refused an answer or a request, which says nothing about the endpoint."""

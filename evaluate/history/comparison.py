@@ -38,8 +38,6 @@ from .records import (
     SharedCounts,
 )
 
-__all__ = ["ChangedRow", "ComparedJudged", "compare_judged"]
-
 
 @dataclass(frozen=True)
 class ChangedRow:

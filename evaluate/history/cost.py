@@ -20,8 +20,6 @@ from ..results import CallInputs, FormulaInputs, VariantInputs
 from .judged import Judged, Outcomes
 from .records import ChangedCost, CostParts, Split
 
-__all__ = ["METHOD", "changed_cost", "mean_tokens", "shapley"]
-
 METHOD = "each factor's effect averaged over all orders in which the factors could have changed (Shapley)"
 # What belongs to which factor, of a call and of the plan; how a call is paid (by tokens, by the hour) is a price.
 CALL = {

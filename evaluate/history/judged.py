@@ -19,10 +19,6 @@ from ...style import RuleInUse, field_text
 from ..results import InputFile, Results
 from ..scores.groups import groups_of, joined
 
-__all__ = [
-    "Judged", "Outcomes", "SharedRequests", "outcomes_of", "request_contents", "shared_groups", "shared_requests", "shared_rules"
-]  # fmt: skip
-
 Line = Mapping[str, Any]
 Rules = Mapping[str, RuleInUse]
 

@@ -15,8 +15,6 @@ from ..statistics.paired import Comparison, compare, holm, significant
 from .judged import Outcomes, Rules
 from .records import Direction, MovedRule, MovedSlice, SliceName
 
-__all__ = ["LEAST_ROWS", "Slice", "difference_of", "moved_rules", "moved_slices", "slices_of"]
-
 # With fewer, the exact test reaches p < 0.05 after correction only if nearly every request changed in the same direction.
 LEAST_ROWS = 20
 Kind = Literal["group", "field", "length"]

@@ -6,12 +6,6 @@ from typing import Any, Literal
 from ...core import Count, NonNegative, Proportion, Record, Signed
 from ..results import Difference, Failures, Gate, Share
 
-__all__ = [
-    "BothSamples", "BothShares", "BothTokens", "BothVerdicts", "Change", "ChangedContext", "ChangedCost", "ChangedFigure",
-    "ChangedRequest", "ComparedRun", "ComparedStyles", "ComparedVariants", "Comparisons", "CostParts", "Direction",
-    "MeanTokens", "MovedRule", "MovedSlice", "RunComparison", "RunVerdict", "SharedCounts", "SliceName", "Split",
-]  # fmt: skip
-
 Direction = Literal["better", "worse"]
 
 

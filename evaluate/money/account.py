@@ -23,8 +23,6 @@ from .inputs.settings import RoiSettings
 from .request import TOKENS
 from .simulate import draw_values, npv_distribution, outcomes, payback_distribution, percentiles, simulated, tornado
 
-__all__ = ["compute_money"]
-
 CURVE_POINTS = 25
 COMPARED = (
     "saving_per_request", "saving_share", "saving_per_day", "saving_total", "spend_per_day_baseline",

@@ -20,8 +20,6 @@ from .inputs.settings import RoiSettings
 from .simulate import NO_CHANCES, outcomes
 from .traced import value_of, where
 
-__all__ = ["FORBIDDING", "Alternative", "Alternatives", "beats_tuning", "untrained"]
-
 SAVINGS = ("saving_per_day", "saving_total", "saving_per_request")
 HALF = Decimal("0.5")  # of the guide, if the length of a shorter one is not stated: an assumption, and labelled as one
 FORBIDDING = ("cached_guide", "variant")  # their outputs can be known, so they can rule out `fine-tune`

@@ -10,8 +10,6 @@ from .figures import Figure, unknown
 from .inputs.options import COST, Way
 from .traced import exponential
 
-__all__ = ["LEAST", "Minimum", "always_cached", "cached_guide", "least_cached", "no_cache", "unchangeable"]
-
 ZERO, ONE = Decimal(0), Decimal(1)
 DAY = 86_400  # seconds
 OWN_MACHINE = "your own machine is paid by the hour, not by the token"

@@ -14,8 +14,6 @@ from .payback import DAYS, DAYS_A_MONTH, PAYBACK
 from .request import REQUEST, exchanged_prices
 from .traced import nonzero, total
 
-__all__ = ["UPKEEP", "Account"]
-
 DAYS_A_YEAR = Decimal("365.25")
 ZERO = Decimal(0)
 # Investments: the words, the amounts, how many of the first must not be 0 for the others to count, and their product.

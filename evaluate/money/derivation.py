@@ -14,8 +14,6 @@ from .inputs.settings import CENTURY, RoiSettings, VariantMoney
 from .payback import years_of
 from .request import PRICES, TOKENS
 
-__all__ = ["derivation", "formula_inputs", "read_inputs"]
-
 _PLAN = (
     "failure_cost", "facts_failure_cost", "tries", "requests_per_day", "requests_total", "ramp_days", "horizon_days",
     "discount_rate",

@@ -15,23 +15,6 @@ import numpy as np
 from ..results import Derivation, Failures
 from .traced import Relation, Traced, arithmetic, relation
 
-__all__ = [
-    "Conditions",
-    "Figure",
-    "Kind",
-    "Missing",
-    "Scope",
-    "Table",
-    "Tables",
-    "Values",
-    "by_key",
-    "never",
-    "of",
-    "step",
-    "unknown",
-    "zero",
-]  # fmt: skip
-
 Kind = Literal["exact", "drawn", "traced"]
 ZERO = Decimal(0)
 

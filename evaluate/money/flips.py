@@ -13,9 +13,7 @@ from .alternatives import Alternative, Alternatives
 from .comparison import Account
 from .figures import Conditions
 from .inputs.options import Pair
-from .simulate import SURE, UNSURE, Chance, Weight, chance_of, simulated, surely_worse, weigh
-
-__all__ = ["SURE", "UNSURE", "Weight", "carrying_failure_cost", "solve_flips", "weigh"]
+from .simulate import Chance, Weight, chance_of, simulated, surely_worse
 
 # Inputs that a person could change or find out, with the words that the verdict uses.
 FLIPS = {

@@ -14,8 +14,6 @@ from .inputs.options import COST, EFFECTIVE, Pair, Way
 from .request import replicas
 from .traced import leaf, nonzero, square_root, total, value_of, where
 
-__all__ = ["BREAK_EVEN", "DAYS", "DAYS_A_MONTH", "PAYBACK", "break_even", "pays_in_time", "years_of"]
-
 # One volume covers the investment over the horizon, by the likely numbers. The other, usually much higher, pays it back
 # within the target in most draws, which is what the verdict asks for.
 BREAK_EVEN = "break-even over the horizon"

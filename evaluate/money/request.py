@@ -14,8 +14,6 @@ from .figures import Conditions, Figure, Table, Values, by_key, of, step, unknow
 from .inputs.options import ACCEPTABLE, COST, EFFECTIVE, Way
 from .traced import ceiling, leaf, maximum, nonzero, total, where
 
-__all__ = ["PRICES", "REQUEST", "TOKENS", "exchanged_prices", "replicas"]
-
 TOKENS = ("fixed_tokens", "input_tokens", "output_tokens")
 PRICES = ("price_input", "price_cached", "price_cache_write", "price_output")
 ZERO, ONE = Decimal(0), Decimal(1)

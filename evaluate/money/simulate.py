@@ -20,11 +20,6 @@ from .inputs.options import Pair
 from .inputs.quantity import Quantity, share_prior
 from .inputs.settings import Triangular
 
-__all__ = [
-    "NO_CHANCES", "SURE", "UNSURE", "Chance", "Simulated", "Weight", "chance_of", "draw_values", "npv_distribution",
-    "outcomes", "payback_distribution", "percentiles", "simulated", "surely_worse", "tornado", "weigh",
-]  # fmt: skip
-
 CHUNK = 2_000_000  # weights in memory at once: 16 MB
 # More groups than this are merged at random into this many blocks: the spread of a mean does not change (by more than
 # 1%, its own error with so many blocks), and the work stops growing.

@@ -12,11 +12,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "Relation", "Traced", "arithmetic", "ceiling", "exponential", "leaf", "maximum", "nonzero", "relation", "square_root",
-    "total", "value_of", "where",
-]  # fmt: skip
-
 RESULT_DIGITS = 6  # digits that a reader compares; inputs show more if the result needs it
 WHOLE_DIGITS = 8  # shorter numbers are not rounded, so a figure from a line above looks the same
 EXACT_DIGITS = 12  # digits of prices and token counts, which are shown as stated

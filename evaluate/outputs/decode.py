@@ -17,8 +17,6 @@ from transformers import DynamicCache
 
 from ...train import fast_norms, own_attention
 
-__all__ = ["decoding"]
-
 
 class PaddedRows:
     """Prompts decoded together. A row is `[common beginning | padding | its own part | new tokens]`.

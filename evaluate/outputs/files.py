@@ -18,9 +18,6 @@ from ..endpoints.responses import Tokens, read_usage
 from ..settings import MOST_SAMPLES
 from .table import KNOWN, OUTPUT_SCHEMA, finish_word
 
-__all__ = ["read_outputs"]
-
-
 MOST_NAMED = 5  # lines, ids or words listed in a message
 _LONGEST = 60  # characters of a value that a message shows
 

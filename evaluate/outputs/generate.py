@@ -21,9 +21,6 @@ from .requests import BATCH, Requests, plan_requests
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["Generation", "generate_outputs", "stop_ids"]
-
-
 OnToken = Callable[[float], None]
 
 

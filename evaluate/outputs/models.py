@@ -12,8 +12,6 @@ from ..variants import Variant
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["by_model", "check_adapters", "counter_of", "local_folder", "release"]
-
 
 def by_model(variants: Sequence[Variant], *, own: str | None = None) -> list[list[Variant]]:
     """The local variants grouped by model, so that every model is loaded once.

@@ -10,8 +10,6 @@ from ...train import chat_messages, encode_texts
 from ..rivals.nearest import Examples
 from ..variants import Variant
 
-__all__ = ["Chat", "examples_of", "fitting_prompts", "opens_thoughts", "prompt_of", "prompts_of", "without_thoughts"]
-
 Chat = list[dict[str, str]]
 
 

@@ -22,9 +22,6 @@ from .table import OUTPUT_SCHEMA, Raced
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["answer_chats", "check_room", "damaged_batches", "fitted_prompts", "prompt_tokens", "race", "token_limit"]
-
-
 Progress = Callable[[str, float, int], None]  # variant, outputs done (a started one as a part), outputs in total
 ADAPTER = ("adapter_model.safetensors", "adapter_config.json")  # the files that determine what an adapter does
 NAMED = 5  # ids of pairs in a message; more would not help

@@ -11,16 +11,6 @@ from ...train import answer_margins, common_beginning, encode_prompts, render_te
 from ..rivals.constraint import Constraint
 from .prompts import opens_thoughts
 
-__all__ = [
-    "BATCH",
-    "GenerationSpeed",
-    "GenerationWork",
-    "Requests",
-    "check_constrainable",
-    "measure_generation",
-    "plan_requests",
-]
-
 if TYPE_CHECKING:
     from ...train import LoadedModel
 

@@ -14,20 +14,6 @@ from ..rivals.nearest import NearestExamples
 from ..settings import EvaluateSettings, VariantSettings
 from ..variants import Variant
 
-__all__ = [
-    "CUT",
-    "KNOWN",
-    "OUTPUT_SCHEMA",
-    "WITHHELD",
-    "Cascade",
-    "Raced",
-    "Raw",
-    "finish_word",
-    "read_lines",
-    "read_raws",
-    "write_raws",
-]
-
 # One row per pair and sample, in the order of the pairs, then samples 0 to k-1. If `output` and `error` are null, the
 # variant gave no output; `error` is a transport failure after all retries, so the output is unscored.
 # `input_tokens` include cached tokens, `output_tokens` include reasoning tokens.

@@ -9,13 +9,6 @@ from msgspec.structs import replace
 from ...core import Count, NonNegative, Proportion, Record, as_json, notebook_page, say
 from ...curate import Notice
 
-__all__ = [
-    "Alternative", "AlternativeBeyond", "AlternativeOut", "Assumption", "BeyondFlip", "Bin",
-    "CachedGuide", "CallInputs", "Chances", "Derivation", "Failures", "FormulaInputs", "Money", "MoneyFlip", "NpvDistribution",
-    "PaybackDistribution", "RemainingBenefit", "SavingParts", "Source", "TornadoBar", "VariantCost", "VariantInputs",
-    "VolumePoint",
-]  # fmt: skip
-
 Source = Literal["measured", "stated", "price list", "default"]
 """Source of an input."""
 Failures = Literal["ignore", "drop", "repair", "retry"]

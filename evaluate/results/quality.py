@@ -5,14 +5,6 @@ from typing import Literal
 
 from ...core import Count, NonNegative, Positive, Proportion, Record, Signed
 
-__all__ = [
-    "AloneShare", "Cause", "CauseKind", "CheckDifference", "CheckScore", "Comparison", "Difference", "Interval", "Lengths",
-    "NeededCases", "OutputLengths", "Quality", "RawShare", "Reference", "Requests", "Rival", "Share",
-    "SimilarityDifference", "SimilarityDifferences", "SimilarityScore", "SimilarityScores", "Speed", "Spread",
-    "Tokens", "TwoSample", "Way",
-]  # fmt: skip
-
-
 CauseKind = Literal[
     "missing", "failed", "empty", "refused", "cut", "endless", "same text", "identical", "references", "shown"
 ]  # fmt: skip

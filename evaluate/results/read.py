@@ -7,8 +7,6 @@ from typing import Any
 from ...core import DataError, damage, read_record
 from .run import Results
 
-__all__ = ["RESULTS", "SCHEMA", "read_results"]
-
 RESULTS, SCHEMA = "results.json", "tuneworth/results/1"
 # What runs compared before `rivals` was a list of rows with these.
 _COMPARED = ("difference", "low_one_sided", "p_value", "n", "n_effective", "groups")

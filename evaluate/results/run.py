@@ -10,11 +10,6 @@ from .money import Money
 from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens, Way
 from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
 
-__all__ = [
-    "CurveFit", "Doubling", "Gain", "HostedTraining", "InputFile", "LearningCurve", "LogStep", "ModelFacts", "OutputSource",
-    "PairLoss", "Provenance", "Results", "SearchCost", "Training", "VariantRecord",
-]  # fmt: skip
-
 
 class HostedTraining(Record):
     """A training at a provider: its name, the base and the tuned model there, the job and what it cost."""

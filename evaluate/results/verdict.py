@@ -8,14 +8,6 @@ from msgspec import Meta, field
 from ...core import Count, NonNegative, Positive, Proportion, Record
 from .quality import Share
 
-__all__ = [
-    "AbilityArea", "Agreement", "Amount", "ApartOutput", "Area", "ChangedSetting", "Choices", "ChoicesByCheck",
-    "Coefficient", "Confidence", "Decision", "EarlierVerdict", "Gate", "Judge", "Judgements", "JudgesAgreement",
-    "JudgesTogether", "Level", "Problem", "RaterAgreement", "Raters", "Risk", "RiskSide", "RiskStatus", "RulesAndPeople",
-    "Step", "StepDerivation", "StepKind", "StepMinutes", "StepMoney", "Verdict", "VerdictFlip",
-]  # fmt: skip
-
-
 Decision = Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
 Area = Literal["data", "rules", "comparison", "training"]
 """What to fix first."""

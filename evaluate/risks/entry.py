@@ -4,8 +4,6 @@ from typing import Any
 
 from ..results import Risk, RiskStatus
 
-__all__ = ["risk_entry"]
-
 
 def risk_entry(
     name: str,

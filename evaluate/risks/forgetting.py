@@ -22,11 +22,6 @@ from ..results import AbilityArea, Risk, RiskStatus
 from ..statistics.paired import Comparison, compare
 from .entry import risk_entry
 
-__all__ = [
-    "AREAS", "CHECK_KINDS", "GeneralPrompt", "assess_forgetting", "general_prompts", "least_visible_loss", "meets",
-    "prompt_pairs",
-]  # fmt: skip
-
 AREAS = ("arithmetic", "facts", "format", "translation", "safety")
 # Tokens for an answer. Arithmetic, facts and translation ask for a number, a name or a phrase; the longest right answer
 # in the file takes 20 tokens. Lists, JSON and the first sentence of a refusal need more; the longest takes 24.

@@ -11,8 +11,6 @@ from ..statistics.intervals import group_codes
 from ..statistics.paired import compare
 from .entry import risk_entry
 
-__all__ = ["assess_memorisation", "copies_of"]
-
 COPIED_WORDS = 8
 # A run of words in more than 1% of the train groups is standard wording, not the content of one text.
 # Measured on the example's 864 train outputs: their most frequent run ("VDC isolated DC/DC converter module dual

@@ -10,8 +10,6 @@ from ..results import Risk, RiskSide, Training
 from ..statistics.intervals import ShareInterval, share_interval
 from .entry import risk_entry
 
-__all__ = ["Outcomes", "assess_overfitting", "gap_of"]
-
 TRAIN_GAP = 0.10  # points by which acceptable on train may exceed test
 LOSS_RISE = 0.02  # of the best validation loss; less is noise between evaluations
 TO_CHECK = "set probes = true in [evaluate] with a model on this machine, which then also answers train pairs"

@@ -11,18 +11,8 @@ from ...curate import Curation
 from ..money.inputs.settings import RoiSettings
 from ..results import ModelFacts, Money, Results, Risk
 from .entry import risk_entry
-from .memorisation import assess_memorisation, copies_of
+from .memorisation import assess_memorisation
 from .overfitting import Outcomes, assess_overfitting
-
-__all__ = [
-    "assess_drift",
-    "assess_examples",
-    "assess_flexibility",
-    "assess_risks",
-    "assess_upkeep",
-    "copies_of",
-]
-
 
 # Risks of any tuned model, however good: its base model is retired, the style changes, it needs upkeep, or it was
 # trained on few examples.

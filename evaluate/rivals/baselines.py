@@ -17,17 +17,6 @@ from .constraint import constraint_of
 from .names import NEAREST, constrained_name, retry_name, short_guide_name
 from .nearest import NearestExamples
 
-__all__ = [
-    "Allowance",
-    "Baseline",
-    "check_rivals",
-    "expected_seconds",
-    "left_out_by_settings",
-    "plan_baselines",
-    "rival_names",
-    "seconds_of",
-]
-
 # The keys of [evaluate.nearest] that have an effect; for other ones a variant of its own has examples = "nearest".
 _OWN = ("guide", "few_shot", "repair", "examples")
 # Reading a prompt token takes a small part of the time of generating one, as whole prompts are read at once. On 24 requests

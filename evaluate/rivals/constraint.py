@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import llguidance
     from torch import Tensor
 
-__all__ = ["Constraint", "TokenGuide", "check_constraint", "constraint_of"]
-
 # Between two parts of a JSON text: enough for any indentation, and an end to the white space that small models repeat.
 SPACE = r"\n?[ \t]{0,40}"
 SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{[^\W\d][^{}]*\}")  # `{field}` in a pattern: another one for each request

@@ -11,8 +11,6 @@ from ..scores.score import Scores
 from ..settings import EvaluateSettings
 from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs
 
-__all__ = ["Contest", "enter"]
-
 REPAIR = "repair"
 
 

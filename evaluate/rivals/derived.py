@@ -19,8 +19,6 @@ from ..scores.score import Scores, score_outputs
 from ..settings import VariantSettings
 from ..variants import Variant
 
-__all__ = ["TEMPLATE", "cascade_of", "score_variant", "template_of", "with_repairs"]
-
 TEMPLATE = "template"
 _SUMMED = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
 

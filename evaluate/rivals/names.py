@@ -5,8 +5,6 @@ from typing import Final
 
 from ..results import Way
 
-__all__ = ["NEAREST", "constrained_name", "made_from", "retry_name", "short_guide_name"]
-
 NEAREST: Final = "nearest"
 _ADDED: dict[str, Way] = {"retry": "retry", "constrained": "constrained", "short guide": "short guide"}
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = ["Examples", "NearestExamples"]
-
 Examples = tuple[tuple[str, str], ...]  # (input, output) pairs in the order in which a prompt shows them
 
 _CELLS = 10_000_000  # similarities computed at a time: 80 MB

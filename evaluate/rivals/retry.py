@@ -12,8 +12,6 @@ from ..outputs.table import OUTPUT_SCHEMA, Raw
 from ..scores.score import SHARES, samples_of, score_outputs
 from .names import retry_name
 
-__all__ = ["Again", "Retried", "ask_again"]
-
 _MOST_PLACES = 3  # violations of one rule that are shown; more do not say more about the rule
 _SUMS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "seconds")
 # What is said of an output that fails as a whole; what it breaks besides says nothing.

@@ -20,8 +20,6 @@ from ..scores.score import Scores, item_means
 from ..statistics.paired import compare
 from ..statistics.planning import cases_needed
 
-__all__ = ["costs_of_requests", "rival_rows", "strongest_rival", "untrained_names"]
-
 Groups = np.ndarray | None
 
 

@@ -13,8 +13,6 @@ from ..outputs.table import CUT, WITHHELD, Raw, finish_word
 from ..results import Cause, CauseKind
 from .score import Scores
 
-__all__ = ["Given", "causes_of", "find_causes"]
-
 MOST_IDS = 5  # ids that an entry names; outputs.jsonl has them all
 SHORT = 5  # words; shorter outputs are identical by chance, as the curation's ties assume too
 # Two models seldom agree to the letter where both differ from the reference: this many such long outputs, or short ones.

@@ -12,8 +12,6 @@ from ...curate import compared_inputs
 from ..results import Requests
 from ..statistics.intervals import Repeating
 
-__all__ = ["grouped_requests", "groups_by_id", "groups_of", "joined"]
-
 LARGEST = 0.2  # as in the split: equal requests join no more than a fifth of the rows
 
 

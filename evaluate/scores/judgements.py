@@ -29,8 +29,6 @@ from ..statistics.agreement import people_agreement
 from ..statistics.intervals import grouped, share_interval
 from ..statistics.paired import sign_flip
 
-__all__ = ["SCHEMA", "JudgedRun", "Judgements", "judgement_results", "judgements_content", "read_judgements"]
-
 SCHEMA = "tuneworth/judgements/1"
 MOST_BYTES = 5_000_000
 MOST_APART = 20  # enough to see what is wrong with the rules

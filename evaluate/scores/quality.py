@@ -30,11 +30,6 @@ from .causes import causes_of
 from .references import item_similarity, lengths_of, similarity_difference, similarity_of, two_sample
 from .score import SHARES, Scores, by_item, failed_whole, item_means, pass_all, unstable_share
 
-__all__ = [
-    "compare_variants", "difference_of", "quality_of", "quality_of_all", "scored_rows", "share_of", "similarities_of",
-    "speed_of", "tokens_of",
-]  # fmt: skip
-
 Similarity = Mapping[str, np.ndarray]  # each score's item means
 
 

@@ -27,10 +27,6 @@ from ..results import (
 from ..statistics.intervals import group_codes, mean_interval, wilson
 from .score import item_means
 
-__all__ = [
-    "chrf", "item_similarity", "lengths_of", "ratio", "similarities", "similarity_difference", "similarity_of", "two_sample"
-]  # fmt: skip
-
 ORDERS, BETA = 6, 2  # character n-grams of 1 to 6, recall weighted twice: chrF2, the usual metric
 LONGEST_COMPARED = 20_000  # of a text; the time of `ratio` grows with the product of both lengths
 _AT_ONCE = 1 << 20  # characters whose n-grams are counted at once: about 100 MB

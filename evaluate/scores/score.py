@@ -14,18 +14,6 @@ from ..outputs.table import CUT, WITHHELD, finish_word
 from ..results import Share
 from ..statistics.intervals import share_interval
 
-__all__ = [
-    "SHARES",
-    "Scores",
-    "by_item",
-    "failed_whole",
-    "item_means",
-    "pass_all",
-    "samples_of",
-    "score_outputs",
-    "unstable_share",
-]
-
 
 def samples_of(ids: pl.Series) -> int:
     """The number of outputs per item; the rows of an item must be adjacent. 1 if there are no items.

@@ -10,8 +10,6 @@ from ...style import StyleSchema, check_sentence, fenced, write_guide, write_sho
 from ..rivals.nearest import NearestExamples
 from ..variants import FEW_SHOT, Variant, choose_examples
 
-__all__ = ["Candidate", "Mistake", "broken_rules", "find_mistakes", "plan_field", "search_order"]
-
 # --- forms of the guide ------------------------------------------------------------------------------------------
 
 MOST_MISTAKES = 3

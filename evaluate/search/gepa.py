@@ -16,8 +16,6 @@ from .candidates import broken_rules
 from .searched import Tried
 from .settings import FEWEST_PAIRS
 
-__all__ = ["REFLECTED", "evolve_guide", "most_reflections", "need_gepa", "plan_evolution"]
-
 GUIDE = "guide"
 REFLECTED = 3  # train pairs that a reflection reads, GEPA's own default
 # The parent and the child on a minibatch: what an iteration takes, but for a child that is better there.

@@ -8,8 +8,6 @@ import numpy as np
 
 from .settings import FEWEST_PAIRS
 
-__all__ = ["Round", "calls_of", "halve", "plan_rounds"]
-
 
 @dataclass(frozen=True)
 class Round:

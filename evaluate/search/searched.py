@@ -15,8 +15,6 @@ from ..rivals.nearest import NearestExamples
 from ..statistics.intervals import share_interval
 from ..variants import Variant
 
-__all__ = ["SEARCHED", "SearchResult", "Tried", "read_searched", "searched_variant", "write_searched"]
-
 SEARCHED = "searched"
 ORIGIN = "found by a prompt search"
 FOLDER, RESULT, GUIDE, EXAMPLES = "search", "searched.json", "guide.md", "examples.jsonl"

@@ -5,8 +5,6 @@ from decimal import Decimal
 
 from ...core import ConfigError, key_env_problems
 
-__all__ = ["FEWEST_PAIRS", "ReflectionSettings", "SearchSettings"]
-
 MOST_CANDIDATES = 200
 FEWEST_PAIRS = 4  # validation pairs that a prompt is tried on before it may be dropped
 

@@ -9,8 +9,6 @@ from ..results import Agreement, ApartOutput, Coefficient, RaterAgreement, Rater
 from .intervals import share_interval
 from .paired import compare
 
-__all__ = ["kappa", "people_agreement"]
-
 DRAWS = 10_000  # ends of a kappa's interval then vary by about 0.005
 PRIOR = 0.5  # per cell: Jeffreys' prior; an empty cell is rare, not impossible
 BITS = (np.arange(8)[:, None] >> np.array([2, 1, 0])) & 1  # cell to decisions: rules, one person, the other people

@@ -9,8 +9,6 @@ import numpy as np
 
 from .intervals import DIFFERENCES, EffectiveSize, Grouping, effective_size, quantile, share_size, wilson_ends
 
-__all__ = ["DifferenceEnds", "difference_ends", "difference_size", "newcombe_ends", "newcombe_paired"]
-
 # How many groups' worth of no correlation is added to that of the groups' sums. With 0, intervals from 2 or 4 groups hold
 # in as few as 85% of simulated test sets; with 2, none holds in fewer than 90% (benchmarks/coverage.md).
 SHRINKING = 2.0

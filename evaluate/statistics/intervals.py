@@ -9,27 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = [
-    "DIFFERENCES",
-    "SHARES",
-    "EffectiveSize",
-    "Grouping",
-    "Interval",
-    "MeanInterval",
-    "Prior",
-    "Repeating",
-    "ShareInterval",
-    "effective_size",
-    "group_codes",
-    "grouped",
-    "mean_interval",
-    "outcomes_of",
-    "quantile",
-    "share_ends",
-    "share_interval",
-    "share_size",
-]
-
 
 class Prior(NamedTuple):
     """The prior for the intra-group correlation: its mean, and 1 / its variance."""
@@ -186,9 +165,6 @@ def _anova(values: np.ndarray, grouping: Grouping) -> tuple[np.ndarray, np.ndarr
     known = (total > 1e-12 * n) & (whole > 1e-12)
     rho = np.divide(between - within, whole, out=np.zeros_like(whole), where=known)
     return np.clip(rho, 0.0, 1.0), known
-
-
-__all__ += ["wilson", "wilson_ends"]
 
 
 @dataclass(frozen=True)

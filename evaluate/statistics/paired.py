@@ -11,16 +11,6 @@ from .difference import difference_ends, difference_size
 from .intervals import Grouping, grouped, outcomes_of
 from .power import detectable_difference
 
-__all__ = [
-    "Comparison",
-    "PValue",
-    "compare",
-    "holm",
-    "mcnemar_exact",
-    "sign_flip",
-    "significant",
-]
-
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p values (Holm 1979, Scand. J. Statist. 6, 65), in the order given.

@@ -11,8 +11,6 @@ from ..results import NeededCases
 from .difference import difference_ends, difference_size
 from .intervals import Grouping, grouped, outcomes_of
 
-__all__ = ["FEWEST_CASES", "FEWEST_GROUPS", "Enough", "cases_needed", "enough_cases"]
-
 # With these, "not worse" is shown of a candidate that is 5 points worse in at most 2% of simulated test sets on the mean of
 # the worlds, and in at most 8% in any (tests/evaluate/test_planning.py); the intervals are validated from here on.
 FEWEST_CASES = 20

@@ -3,8 +3,6 @@
 import math
 from statistics import NormalDist
 
-__all__ = ["detectable_difference", "pairs_needed"]
-
 
 def pairs_needed(
     p_baseline: float,

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from typing import get_args
 
 from ...core import say
-from ..money.flips import SURE, UNSURE
+from ..money.simulate import SURE, UNSURE
 from ..results import Confidence, Decision, Level
 from .doubts import Doubt
 from .evidence import Evidence
 from .money_sentences import futures_clause
 from .names import variant_name
 from .sentences import outputs_clause
-
-__all__ = ["AGAINST_BOTH", "AGAINST_TUNING", "confidence"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 LOW, FAIR, HIGH = range(3)

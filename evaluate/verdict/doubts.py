@@ -11,8 +11,6 @@ from .money_sentences import input_name
 from .names import by_tuneworth, capital, listed, repaired, scored_name, variant_name
 from .sentences import groups_of_similar
 
-__all__ = ["Doubt", "found_doubts", "groups_cost", "nearest_flip"]
-
 WEAK_BASELINE = 0.5
 FEW_INDEPENDENT = 50
 FEW_GROUPS = 20

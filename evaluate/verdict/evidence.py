@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from ..money.alternatives import beats_tuning
-from ..money.flips import Weight, weigh
+from ..money.simulate import Weight, weigh
 from ..results import (
     Alternative,
     Area,
@@ -22,10 +22,6 @@ from ..results import (
 from ..results import Rival as RivalRow
 from .money_sentences import chance
 from .names import variant_name
-
-__all__ = [
-    "HAIR", "Asks", "CheaperWay", "Evidence", "Fault", "Finding", "Gain", "Rival", "failures_cost", "same_model"
-]  # fmt: skip
 
 HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
 WAYS = {

@@ -11,8 +11,6 @@ from .names import listed, sentence, use, variant_name
 from .sentences import gap_decimals
 from .step import NOTHING, Known, Step, Worth, amount, unknown
 
-__all__ = ["FACTS_ADVICE", "NO_TIME", "RISK_ADVICE", "first_steps", "resolving_steps", "way_step"]
-
 ENOUGH = 50  # with this many independent cases `few_cases` is no longer a doubt
 RISK_ADVICE = {
     "overfitting": "Train for fewer epochs or on more distinct examples, then compare again",

@@ -9,8 +9,6 @@ from .evidence import Fault, same_model
 from .names import compared, listed, scored_name, variant_name
 from .sentences import HABITS, TELLING
 
-__all__ = ["cause_lines", "cause_words", "found_invalid", "tells", "unlike_people"]
-
 ORDER = ("data", "rules", "comparison", "training")
 MOST_RECITED = 0.02  # of the test requests; the certificate asks for a remedy from the same share on
 WEAK = 0.5  # a guide below this share that gains nothing over no guide is not the team's best prompt

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 
 from ...core import say
-from ..money.flips import weigh
+from ..money.simulate import weigh
 from ..results import Money
 from .evidence import Asks, CheaperWay, Evidence, Finding, Rival, failures_cost
 from .money_sentences import chance, chance_line, cost_line, input_name, it_would_pay, thousand, when_it_pays
 from .names import listed, sentence, use
 from .sentences import both_shares, difference_line, others_line, token_lines
-
-__all__ = ["MONEY_RULES", "hopeless"]
 
 HOPELESS = 0.05  # at this chance, more test cases would not change the decision
 

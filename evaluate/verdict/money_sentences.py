@@ -3,14 +3,10 @@
 import math
 
 from ...core import roughly, say
-from ..money.flips import SURE, UNSURE
 from ..money.payback import pays_in_time
+from ..money.simulate import SURE, UNSURE
 from ..results import Money, RemainingBenefit
 from .names import sentence, variant_name
-
-__all__ = [
-    "chance", "chance_line", "cost_line", "futures_clause", "input_name", "it_would_pay", "thousand", "when_it_pays"
-]  # fmt: skip
 
 FEWEST = 0.005  # a share shown as 0 of 100
 

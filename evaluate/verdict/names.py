@@ -4,10 +4,6 @@ from collections.abc import Sequence
 
 from ..results import Results
 
-__all__ = [
-    "by_tuneworth", "capital", "compared", "listed", "repaired", "scored_name", "sentence", "use", "variant_name"
-]  # fmt: skip
-
 NAMES = {
     "tuned": "the tuned model",
     "prompted": "the prompted model",

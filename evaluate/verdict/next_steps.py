@@ -12,8 +12,6 @@ from .first_steps import NO_TIME, first_steps, resolving_steps, way_step
 from .names import sentence, variant_name
 from .step import NOTHING, Known, Step, Worth, amount, ranked, unknown
 
-__all__ = ["next_steps"]
-
 MOST_RULES = 3  # of one variant
 AGAINST = AGAINST_TUNING | AGAINST_BOTH
 LONGEST_RULE = 60  # characters of a rule's sentence in a step

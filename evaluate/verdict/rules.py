@@ -41,8 +41,6 @@ from .sentences import (
     others_line,
 )
 
-__all__ = ["decide", "with_judgements"]
-
 Compared = TypeVar("Compared", Comparison, Rival)
 MONEY_AFTER = 5  # rules up to this one ignore the money
 KEEP = "Keep prompting"

@@ -6,11 +6,6 @@ from ..statistics.paired import significant
 from .evidence import Evidence, Rival
 from .names import by_tuneworth, compared, listed, scored_name, sentence, variant_name
 
-__all__ = [
-    "HABITS", "TELLING", "as_it_stands", "both_shares", "difference_line", "discordant_clause", "gap_clause", "gap_decimals",
-    "groups_line", "groups_of_similar", "lost_facts", "missing_cases", "others_line", "outputs_clause", "token_lines",
-]  # fmt: skip
-
 # Causes that are the model's own, as against a fault of the comparison; named from a tenth of the outputs on.
 HABITS = {
     "endless": "do not end before the token limit",

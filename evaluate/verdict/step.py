@@ -21,8 +21,6 @@ from ..results import (
 from ..results import Step as StepRecord
 from .names import compared, sentence, variant_name
 
-__all__ = ["NOTHING", "Known", "Step", "Worth", "amount", "ranked", "unknown"]
-
 MONTH = float(DAYS_A_MONTH)
 ASKED_WAYS = ("model", "nearest", "short guide", "constrained", "searched")  # each asks a model once for a request
 NO_MONEY = "The prices and the volume are not stated under [roi]."

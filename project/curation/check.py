@@ -10,8 +10,6 @@ from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, prop
 from ..run import QUIET
 from .style import reading_settings
 
-__all__ = ["CheckedData", "check_data"]
-
 
 @dataclass(frozen=True, repr=False)
 class CheckedData:

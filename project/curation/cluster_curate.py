@@ -16,8 +16,6 @@ from .lost_lines import pinned_rows, with_counts
 if TYPE_CHECKING:
     from ...curate import ClusterSettings, Executor
 
-__all__ = ["cluster_settings", "curate_on_cluster"]
-
 
 def cluster_settings(project: Project) -> "ClusterSettings":
     """The settings of `[cluster]`.

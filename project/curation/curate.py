@@ -40,11 +40,6 @@ from ..runs import OVERRIDES, SPLITS, ProjectFiles, Stopwatch, check_place, from
 from ..training.earlier import setting_aside
 from .lost_lines import pinned_rows, removed_decisions, with_counts
 
-__all__ = [
-    "counter_of_tokens", "curate_pairs", "curate_stage", "curate_unwritten", "note_warnings", "project_of_pairs",
-    "read_decisions", "record_splits", "replacing_curation", "wants_tokens", "warned",
-]  # fmt: skip
-
 
 def curate_pairs(
     pairs: Any,

@@ -14,8 +14,6 @@ from ...style import KINDS, Repaired, StyleSchema, missing_fields, pair_columns,
 from ..run import QUIET
 from .style import MOST_RULES, reading_settings, take_pairs
 
-__all__ = ["FixedOutputs", "fix_outputs"]
-
 
 @dataclass(frozen=True)
 class FixedOutputs:

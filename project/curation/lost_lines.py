@@ -8,8 +8,6 @@ from ...core import say
 from ...curate import CURATED_SUMMARY, Curation, Override, PinnedSplits, read_ledger, read_splits, read_summary
 from ..runs import OVERRIDES, SPLITS, ProjectFiles
 
-__all__ = ["pinned_rows", "removed_decisions", "with_counts"]
-
 _COLUMNS = ("content", "id", "outcome", "split", "placed")
 
 

@@ -26,11 +26,6 @@ from ...curate import (
 from ..run import Run
 from ..runs import decisions_file
 
-__all__ = [
-    "FORMATS", "Exported", "Waiting", "decide_row", "decide_rows", "explain_row", "export_splits", "list_rows",
-    "recover_decisions", "undo_decisions",
-]  # fmt: skip
-
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 
 

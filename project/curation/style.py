@@ -27,8 +27,6 @@ from ...style import (
 from ...style import infer_style as infer
 from ..run import QUIET
 
-__all__ = ["MOST_RULES", "CheckedStyle", "check_style", "infer_style", "reading_settings", "style_guide", "take_pairs"]
-
 MOST_RULES = 50  # that a notebook shows
 
 

@@ -14,8 +14,6 @@ from ..stages import stated_project
 from .curate import counter_of_tokens, project_of_pairs
 from .lost_lines import pinned_rows
 
-__all__ = ["open_recount"]
-
 
 def open_recount(run: Run, *, allow_code: bool = False) -> Recount:
     """Counts what curating the rows of this run again would give, for any decisions.

@@ -17,8 +17,6 @@ from .sizing import MOST, DemoPlan, plan_demo
 if TYPE_CHECKING:
     from ...train import LoadedModel, Preflight
 
-__all__ = ["run_demo"]
-
 COMMAND = "tuneworth demo"
 FOLDER, COLLECTED_FOLDER = Path("tuneworth-demo"), Path("tuneworth-demo-collected")
 

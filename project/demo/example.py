@@ -8,8 +8,6 @@ from ..project import PROJECT_FILE
 from ..runs import OVERRIDES, SPLITS
 from .sizing import MOST, DemoPlan
 
-__all__ = ["check_example_folder", "create_example", "example_folder", "recorded_outputs"]
-
 SHIPPED = "outputs"  # the example's folder with the outputs of a live demo, a file for each variant
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ...evaluate import Requests
     from ...train import LoadedModel, Preflight
 
-__all__ = ["measure_demo"]
-
 RULES = 60  # tokens in which a retry names the broken rules
 
 

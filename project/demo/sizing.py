@@ -9,8 +9,6 @@ from ...core import ExpectedStep, say
 if TYPE_CHECKING:
     from ...evaluate import GenerationSpeed, GenerationWork
 
-__all__ = ["FEWEST", "MOST", "DemoPlan", "DemoSizes", "DemoSpeed", "DemoWork", "plan_demo"]
-
 LIMIT, AIM = 8 * 60, 7 * 60  # seconds of a whole demo; the difference is a reserve
 RIVALS_TIME = 1 / 3  # of the run's own time at most
 LADDER = 15  # sizes between the most and the fewest

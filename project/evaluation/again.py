@@ -25,8 +25,6 @@ from .gates import evaluate_gates, parse_gate
 from .judgements import count_people, recount_judgements, with_people_named
 from .verdicts import Changes, keep_evaluated, stated_by, unapplied
 
-__all__ = ["ElsewhereError", "Today", "change_line", "decide_again", "evaluate_again"]
-
 LATER = "it takes effect with new outputs, from `tuneworth evaluate`"
 
 

@@ -31,8 +31,6 @@ from .roles import judged_by, with_settings
 from .texts import texts_by_id
 from .verdicts import keep_evaluated, stated_by
 
-__all__ = ["collected_inputs", "collected_style", "evaluate_collected", "judge_outputs"]
-
 
 def judge_outputs(
     pairs: Any,

@@ -36,8 +36,6 @@ from .verdicts import keep_evaluated, stated_by
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["evaluate_in_project", "evaluate_run", "evaluate_stage", "plan_evaluation", "run_context"]
-
 SUMMARY = "curate/summary.json"
 
 

@@ -11,8 +11,6 @@ from ...evaluate.results import RESULTS
 from ..run import Run
 from .gates import Gate, evaluate_gates, failed_gates
 
-__all__ = ["finish_evaluation", "renew_reports", "write_reports"]
-
 
 def finish_evaluation(run: Run, gates: Sequence[Gate]) -> TuneworthError | None:
     """Check the gates on the new results and write the report.

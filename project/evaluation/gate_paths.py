@@ -11,8 +11,6 @@ from ...evaluate import rival_names
 from ..project import Project
 from .gates import Gate, parse_gate
 
-__all__ = ["gates_for", "project_gates"]
-
 Schema = Mapping[str, Any]
 # Objects with a key for each variant, or for each rule of the style; other objects may have any keys.
 BY_VARIANT = ("quality", "tokens", "seconds", "variants", "money.variants", "money.formula_inputs.variants")

@@ -11,8 +11,6 @@ from ...core import ConfigError, GateFailed, Record, as_json, nearest
 from ...evaluate.results import Gate as Outcome
 from ...evaluate.results import Results
 
-__all__ = ["Gate", "evaluate_gates", "failed_gates", "parse_gate"]
-
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, ">": operator.gt, "<": operator.lt
 }  # fmt: skip

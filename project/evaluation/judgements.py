@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from ...evaluate.results import Judgements as Counted
     from ...reports import StoredRun
 
-__all__ = [
-    "count_people",
-    "judged_run",
-    "recount_judgements",
-    "store_judgements",
-    "usable_judgements",
-    "with_people_named",
-]
-
 
 def store_judgements(run: Run, files: Sequence[Path]) -> None:
     """Store these files in the run instead of earlier ones, and count them together with live judgements.

@@ -15,8 +15,6 @@ from .again import decide_again, evaluate_again
 from .finish import renew_reports
 from .verdicts import Changes
 
-__all__ = ["compute_roi", "decide_by_money", "stated_money"]
-
 
 def compute_roi(source: str | Path | Run | Mapping[str, Any], *, seed: int | None = None) -> Money:
     """What fine-tuning costs and saves, and when the investment pays back.

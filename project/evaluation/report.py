@@ -9,8 +9,6 @@ from .again import decide_again
 from .finish import write_reports
 from .judgements import store_judgements
 
-__all__ = ["report_run"]
-
 
 def report_run(
     run: str | Path | Run, *, examples: bool = True, judgements: Sequence[str | Path] = (), allow_code: bool = False

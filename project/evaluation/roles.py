@@ -16,8 +16,6 @@ from ...evaluate import (
 )
 from ..project import Project, exact
 
-__all__ = ["judged_by", "with_settings"]
-
 
 def judged_by(
     names: list[str], call: Mapping[str, Any], project: Project | None

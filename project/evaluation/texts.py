@@ -7,8 +7,6 @@ import polars as pl
 from ...core import DataError, say
 from ...curate import RawPairs
 
-__all__ = ["texts_by_id"]
-
 
 def texts_by_id(source: Any, variant: str, pairs: Any, raw: RawPairs) -> Any:
     """The texts of a list or Series as a table with `id` and `output`; anything else unchanged.

@@ -16,8 +16,6 @@ from ...style import StyleSchema
 from ..project import Project
 from ..run import Run
 
-__all__ = ["Changes", "changes", "keep_evaluated", "stated_by", "unapplied"]
-
 # Keys that apply to existing outputs. Other keys of [evaluate] take effect with new outputs.
 _COMPARISON = frozenset({"margin", "facts_margin", "baseline", "candidate", "rivals"})
 _VARIANT = frozenset({"repair", "tuned", "fallback", "template"})

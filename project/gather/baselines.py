@@ -29,8 +29,6 @@ from ..run import Run
 from .output_plan import OutputSet, raw_of
 from .sources import LocalModel, Remote, Session, remote_of
 
-__all__ = ["BaselineRunner", "PlannedRival", "check_endpoints", "planned_rivals", "retry_lines", "with_rivals"]
-
 
 class BaselineRunner:
     """The rivals of a run while its outputs are gathered; `left_out` are those not measured, with the reasons."""

@@ -38,9 +38,6 @@ from .sources import LocalModel, sending
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["TRAIN_OUTPUTS", "gather", "train_outcomes"]
-
-
 TRAIN_OUTPUTS = "evaluate/train_outputs.jsonl"  # the tuned model's outputs for train pairs
 
 

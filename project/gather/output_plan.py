@@ -25,8 +25,6 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["OutputSet", "check_prompts", "limit_of", "raw_of", "remote_limit", "required_outputs", "variants_of"]
-
 
 @dataclass(frozen=True)
 class OutputSet:

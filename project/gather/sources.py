@@ -38,8 +38,6 @@ from .output_plan import OutputSet, limit_of, raw_of, remote_limit
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["LocalModel", "Remote", "Session", "check_addresses", "remote_of", "sending"]
-
 Chat = list[dict[str, str]]
 
 

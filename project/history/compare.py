@@ -17,8 +17,6 @@ from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
 from ..run import QUIET, Run
 from .judged import judged_by_style, judged_variant, stated_style, with_known_values
 
-__all__ = ["ComparedRuns", "compare_runs"]
-
 # What numbers that no run writes can raise.
 _UNUSUAL = (ArithmeticError, ValueError)
 

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from ...core import RUN_LOCK, DataError, is_run, is_vacant
 
-__all__ = ["RESULTS", "RUN", "SUMMARY", "RunFolder", "run_folders"]
-
 RUN, RESULTS, SUMMARY = "run.json", "results.json", "curate/summary.json"  # the files that a listing reads
 _NOTED = (RUN, RESULTS, SUMMARY, "report.html", "train/summary.json")
 

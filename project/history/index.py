@@ -30,8 +30,6 @@ from ..run import At
 from .folders import RESULTS, RUN, SUMMARY, RunFolder, run_folders
 from .select import parse_filter, parse_sort
 
-__all__ = ["Runs", "list_runs", "read_runs"]
-
 CACHE = ".index.json"  # in the folder of the runs
 # Another version may read different facts from the same files.
 _VERSION = [metadata.version("tuneworth"), *(field.name for kind in (RunEntry, RunSide) for field in fields(kind))]

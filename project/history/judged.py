@@ -19,9 +19,6 @@ from ..project import read_project
 from ..run import Run
 from ..runs import to_path, with_inputs
 
-__all__ = ["judged_by_style", "judged_variant", "stated_style", "with_known_values"]
-
-
 OUTPUTS = "evaluate/outputs.jsonl"
 
 

@@ -10,8 +10,6 @@ from ...core import is_locked
 from ...reports import RunEntry
 from .folders import RunFolder, run_folders
 
-__all__ = ["reasons_to_keep"]
-
 _HOUR = 3600
 # Folders that others rely on, or whose content cannot be recreated.
 _PARTS = {

@@ -19,8 +19,6 @@ from ..runs import PRUNED, pruned_runs
 from .index import read_runs
 from .keeping import reasons_to_keep
 
-__all__ = ["Fate", "PrunePlan", "Pruned", "plan_prune", "prune_runs"]
-
 # Inside `runs`, so that it is on the same disk and a rename is atomic; commands look for runs one level higher.
 BIN = ".pruned"
 _LOCK = ".prune.lock"

@@ -10,8 +10,6 @@ from typing import Any
 from ...core import ConfigError, nearest
 from ...reports import RunEntry, local_time
 
-__all__ = ["KEYS", "parse_filter", "parse_sort"]
-
 Fits = Callable[[RunEntry], bool]
 Order = Callable[[Iterable[RunEntry]], list[RunEntry]]
 _NEVER = float("inf")

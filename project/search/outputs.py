@@ -33,8 +33,6 @@ from ..gather.sources import LocalModel, sending
 from ..load import load, model_name
 from ..run import Run
 
-__all__ = ["LONGEST_GUIDE", "Asker", "asking", "reflection_price", "search_answers"]
-
 LONGEST_GUIDE = 4096  # tokens that a reflection may write: its reasoning and a guide of three pages
 TOO_LONG = "the prompt leaves no room for an answer"
 

@@ -29,8 +29,6 @@ from ..gather.output_plan import variants_of
 from ..run import CURATED, At, Run, console_for, open_run
 from .outputs import LONGEST_GUIDE, reflection_price, search_answers
 
-__all__ = ["SearchPlan", "field_of", "plan_search"]
-
 PROBED = 16  # train pairs that reveal the mistakes of the current prompt
 CAUTION = Decimal("0.9")  # the share of budget_cost to plan with, since the costs are estimates
 

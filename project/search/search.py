@@ -26,8 +26,6 @@ from ..runs import Stopwatch
 from .outputs import Asker, asking
 from .plan import SearchPlan, field_of, plan_search
 
-__all__ = ["search_prompt", "search_text"]
-
 
 def search_prompt(
     project: At = None,

@@ -14,16 +14,6 @@ from ..run import Run
 if TYPE_CHECKING:
     from ...train import TrainSettings
 
-__all__ = [
-    "CHECKPOINT",
-    "check_not_hosted",
-    "check_same_settings",
-    "put_aside",
-    "put_aside_together",
-    "setting_aside",
-    "with_earlier_micro_batch",
-]
-
 # Of an evaluation; they belong to the adapter that it judged.
 RESULTS = ("results.json", "report.html", "report.md", "junit.xml", "evaluate/outputs.jsonl", "evaluate/variants.json")
 CHECKPOINT = "checkpoint.safetensors"

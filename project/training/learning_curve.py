@@ -22,8 +22,6 @@ from .trained import CURVE
 if TYPE_CHECKING:
     from ...train import LoadedModel, TrainSettings
 
-__all__ = ["curve_parts", "curve_text", "learn_curve", "nested_part"]
-
 PARTS = (0.125, 0.25, 0.5)  # of the train pairs; the run's adapter is trained on all of them
 FEWEST_PAIRS = 20  # in the smallest part: fewer are not enough to train on
 FEWEST_GROUPS = 10  # in the smallest part; with fewer the curve depends on the choice of groups

@@ -15,8 +15,6 @@ from .train_words import partial_text
 if TYPE_CHECKING:
     from ...train import TrainSettings
 
-__all__ = ["PartialPlan", "preview_without_model"]
-
 
 @dataclass(frozen=True, repr=False)
 class PartialPlan:

@@ -29,21 +29,6 @@ from .train_words import plan_lines, plan_text
 if TYPE_CHECKING:
     from ...train import Callback, LoadedModel, Preflight, StepReport, TrainSettings
 
-__all__ = [
-    "Planned",
-    "alone_in",
-    "finished",
-    "is_recorded",
-    "plan_training",
-    "record_training",
-    "request_fields",
-    "shown_fit",
-    "stated_settings",
-    "train_stage",
-    "training_pairs",
-]
-
-
 # A training summary without one of these keys is incomplete.
 REQUIRED = (
     "steps", "best_step", "stopped_early", "train_pairs", "train_loss", "validation_loss", "seconds", "tokens_per_second",

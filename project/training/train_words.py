@@ -6,8 +6,6 @@ from typing import Any
 
 from ...core import say
 
-__all__ = ["partial_text", "plan_lines", "plan_text", "result_rows", "train_text", "trained_on"]
-
 WIDTH, LABEL = 80, 18
 BAR = 24  # characters of the histogram's longest bar
 HIGHEST = 5  # pairs with the highest losses that are named here; the report names twenty

@@ -10,8 +10,6 @@ from msgspec.structs import replace
 from ...core import completed, from_json, home_of, read_record, read_stored_lines
 from ...evaluate.results import LearningCurve, LogStep, Training
 
-__all__ = ["CURVE", "read_curve", "thinned", "trained"]
-
 SUMMARY, LOG, CURVE = "train/summary.json", "train/log.jsonl", "train/learning_curve.json"
 MOST_LINES = 300  # of the log, more than any chart can show
 MOST_NOTICES = 20  # a full disk causes one at every checkpoint

@@ -18,8 +18,6 @@ from .trained import trained
 if TYPE_CHECKING:
     from ...train import LoadedModel
 
-__all__ = ["Training", "merge_run", "merge_text", "preview_training", "train_adapter"]
-
 
 @dataclass(frozen=True)
 class Training:

@@ -8,21 +8,6 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-__all__ = [
-    "WIDTHS",
-    "Axis",
-    "Figure",
-    "TickLabel",
-    "linear_axis",
-    "log_axis",
-    "place_labels",
-    "render_figure",
-    "shortened",
-    "spread",
-    "text_width",
-    "trimmed",
-]
-
 # Minimum axis widths in pixels for showing a label; styles/charts.css has one rule for each.
 WIDTHS = (100, 130, 160, 190, 220, 250, 280, 310, 350, 400, 460, 540, 640, 800)
 GAP = 10  # pixels between two labels

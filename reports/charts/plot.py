@@ -8,10 +8,6 @@ from markupsafe import Markup
 
 from .axes import Axis, shortened, text_width, trimmed
 
-__all__ = [
-    "HEIGHT", "Band", "Bin", "Curve", "Flag", "curve_chart", "distribution_chart", "draw_plot", "height_of", "label_column"
-]  # fmt: skip
-
 HEIGHT = 220  # pixels between the ends of the y axis
 BELOW = 22  # pixels for the labels of the x axis
 MIDDLE = 50  # percent of the width: the text of a flag beyond it is on the left of its line

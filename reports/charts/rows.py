@@ -12,25 +12,6 @@ from markupsafe import Markup
 from ...core import unbroken as say
 from .axes import Axis, trimmed
 
-__all__ = [
-    "RANGE",
-    "Bar",
-    "End",
-    "FunnelStep",
-    "Mark",
-    "Row",
-    "Swing",
-    "draw_row",
-    "dumbbell",
-    "funnel_chart",
-    "funnel_table",
-    "funnel_words",
-    "mini_rows",
-    "role_shape",
-    "rows_chart",
-    "tornado_chart",
-]
-
 # A shape for each role, so that no information depends on colour alone.
 SHAPES = {
     "candidate": '<circle r="5.5" class="fill"/>',

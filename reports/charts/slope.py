@@ -9,8 +9,6 @@ from ...core import unbroken as say
 from .axes import spread
 from .rows import SHAPES
 
-__all__ = ["SlopeLine", "drawn_lines", "slope_chart"]
-
 MOST = 12  # lines: more are hard to follow
 LEAST = 0.005  # a change that rounds to 0 is not drawn
 NAME, VALUE = 38, 20  # pixels of height for a name of two lines, for a value

@@ -9,8 +9,6 @@ from .axes import Axis, trimmed
 from .plot import HEIGHT, draw_plot, height_of, label_column
 from .rows import SHAPES
 
-__all__ = ["FEW", "Strip", "TrendLine", "TrendPoint", "trend_chart"]
-
 FEW = 40  # runs whose ranges are drawn one by one; of more, as a band
 # How far the marks of two sides are from the middle of their run: of its room, and at most of the axis.
 APART, FARTHEST = 0.14, 0.02

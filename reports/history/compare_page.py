@@ -23,8 +23,6 @@ from ..words import capital, date_words, typeset
 from . import compare_rows as tables
 from . import compare_words as words
 
-__all__ = ["compared_headline", "compared_page"]
-
 MOST_BYTES = 497_000  # as of the report
 # (requests of each kind, characters of a text): the first that fits.
 ROOM = ((100, 4000), (100, 1500), (100, 800), (60, 600), (40, 400), (25, 300), (10, 200), (5, 60))

@@ -8,11 +8,6 @@ from ...evaluate import Direction, MovedRule, MovedSlice, RunComparison, SliceNa
 from ..sections.money.costs import cost_figure
 from ..words import capital
 
-__all__ = [
-    "CostLine", "Moved", "cost_heads", "cost_lead", "cost_lines", "cost_title", "rule_rows", "rules_lead", "slice_rows",
-    "slices_lead", "tokens_of",
-]  # fmt: skip
-
 LITTLE = 0.01  # a cost below this is shown for 1,000 requests
 FACTORS = {"tokens": "Tokens", "prices": "Prices", "failures": "Failures", "volume": "Volume"}
 MACHINES = "Cost per output, including machines"

@@ -14,8 +14,6 @@ from . import compare_rows as tables
 from . import compare_words as words
 from .compare_page import compared_headline, compared_page
 
-__all__ = ["changed_rows", "compared_text", "write_comparison"]
-
 LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
 MOST_LISTED = 20  # requests, rules and parts in the Markdown

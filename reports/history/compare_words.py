@@ -9,11 +9,6 @@ from ...evaluate import Change, RunComparison, SharedCounts
 from ...evaluate.results import Difference
 from ..words import capital, finite, typeset, variant_label
 
-__all__ = [
-    "DECIDED", "answer", "basis_rows", "changed_sentence", "context_rows", "doubt", "gap_decimals", "names", "next_step",
-    "setting_rows", "shared_lines", "verdict_lead",
-]  # fmt: skip
-
 # The label of each answer and its tone, which selects the colour and the icon.
 DECIDED = {
     "better": ("Better", "go"),

@@ -11,11 +11,6 @@ from ...core import DataError, Record
 from ..sections.first_screen import decision_label
 from ..sections.money.costs import cost_figure
 
-__all__ = [
-    "CHANGES", "STAGES", "ListedCuration", "ListedFacts", "ListedResults", "RunEntry", "RunSide", "by_time", "with_changes",
-    "with_curation", "with_facts", "with_results",
-]  # fmt: skip
-
 SCHEMA = "tuneworth/results/1"
 STAGES = ("started", "curated", "trained", "evaluated")
 # What can differ from the run before: the entry's fingerprint of it, and its name for people.

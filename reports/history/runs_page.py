@@ -19,8 +19,6 @@ from ..words import date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
 from .runs_text import changed_words, hash_text, names_differ, share_decimals, share_of, stage_text, uses_text
 
-__all__ = ["write_runs_page"]
-
 NAME = 24  # letters of a variant's name in the table
 OFTEN = 3  # uses of a test set from which the page warns
 ROLES = ("baseline", "candidate")

@@ -10,11 +10,6 @@ from ...core import Row, decimals_beside, filled, printable, range_text, say
 from ..words import short, variant_label
 from .entry import CHANGES, RunEntry, RunSide
 
-__all__ = [
-    "changed_words", "cost_text", "hash_text", "local_time", "names_differ", "payback_text", "runs_cells", "runs_summary",
-    "runs_text", "share_decimals", "share_of", "stage_text", "uses_text",
-]  # fmt: skip
-
 GAP = "  "
 HASH = 8  # characters of a hash that are shown
 LONGEST = 34  # columns of a name in the table

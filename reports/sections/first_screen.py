@@ -9,8 +9,6 @@ from ..words import capital, named, typeset, typeset_parts
 from .next_steps import brings, steps_of
 from .three_numbers import Number, three_numbers
 
-__all__ = ["Headline", "decision_label", "headline", "plain_sentence", "verdict_sentence"]
-
 # Each decision's label and its tone, which selects the colour and the icon.
 DECISIONS = {
     "fine-tune": ("Fine-tune", "go"),

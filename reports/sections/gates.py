@@ -8,8 +8,6 @@ from ...core import unbroken as say
 from ...evaluate.results import Gate
 from ..page import Section
 
-__all__ = ["GateRow", "gate_rows", "gate_value", "section"]
-
 
 @dataclass(frozen=True)
 class GateRow:

@@ -10,8 +10,6 @@ from ..stored import StoredRun
 from ..words import named, share_text
 from .examples.gallery import MOST_ROWS
 
-__all__ = ["JudgeRow", "against_checks", "against_rules", "agreement", "caution", "judge_rows", "lead", "section"]
-
 
 @dataclass(frozen=True)
 class JudgeRow:

@@ -17,8 +17,6 @@ from ..words import mapping, variant_label, without_folders
 from .money.assumptions import assumption_groups, assumption_sources
 from .settings import settings_of
 
-__all__ = ["check_lines", "curated_section", "methods_of", "section"]
-
 MOST_CHECKS = 60  # rows of the table; a style may have thousands of rules
 RISKS = ("overfitting", "memorisation", "forgetting")  # those measured on outputs
 CheckLine = tuple[str, str, str, str, str, str]

@@ -10,8 +10,6 @@ from ..page import Section
 from ..stored import StoredRun
 from ..words import named, sentence, typeset, typeset_parts, without_folders
 
-__all__ = ["StepRow", "brings", "lead", "section", "step_rows", "steps_of"]
-
 SHOWN = 5  # more are under a disclosure
 UNKNOWN = "–"
 AT_MOST = ("rule",)  # their points are what meeting a rule can bring at most

@@ -12,19 +12,6 @@ from ..page import Section
 from ..stored import StoredCuration, StoredRun
 from ..words import date_words, finite, mapping, quoted, without_folders
 
-__all__ = [
-    "commands",
-    "earlier_verdicts",
-    "files",
-    "fingerprints",
-    "lead",
-    "origin_facts",
-    "reuse_warning",
-    "section",
-    "what_repeats",
-    "where",
-]
-
 MANY_USES = 3  # after more uses, choices made on the test set begin to bias its result
 FILES = {
     "results.json": "every number of this page",

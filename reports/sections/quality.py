@@ -24,9 +24,6 @@ from .rules import (
     shown_variants,
 )
 
-__all__ = ["RepeatRow", "SimilarityRow", "classifier_ran", "giveaway_lines", "lead", "no_classifier_lines"]
-__all__ += ["repeat_rows", "samples_of", "section", "similarity_finding", "similarity_rows"]
-
 RULE = 120  # characters of a rule in the line of a folded part
 CHANCE = 0.05  # significance level of the classifier test
 

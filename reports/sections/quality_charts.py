@@ -15,8 +15,6 @@ from ..stored import MOST_VARIANTS, StoredRun
 from ..words import NOT_CHECKED, unchecked
 from .rules import PERCENT
 
-__all__ = ["PARTS", "difference_figure", "pairs_figure", "parts_figure", "role_of", "shares_figure"]
-
 PARTS = {
     "consistent": ("Consistent", "keeps every must rule about form and wording"),
     "faithful": ("Faithful", "adds no facts to those in the request"),

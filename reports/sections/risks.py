@@ -13,9 +13,6 @@ from ..page import Section
 from ..stored import StoredRun
 from ..words import sentence, typeset_parts, without_folders
 
-__all__ = ["RiskRow", "lead", "risk_number", "risk_rows", "section"]
-
-
 # Risks whose value is a difference of shares, shown in points.
 DIFFERENCES = ("overfitting", "memorisation", "forgetting")
 # The words before a limit, or instead of it if a number alone does not describe it.

@@ -9,8 +9,6 @@ from ..stored import StoredRun
 from ..words import capital, named, sentence, share_text
 from .money.costs import cost_figure, counted_cost
 
-__all__ = ["FormRow", "RivalRow", "form_rows", "lead", "rival_rows", "section", "took", "unmeasured_lines"]
-
 NOT_KNOWN = "–"
 NO_CALL = {"template": "no model", "repair": "no further call"}
 

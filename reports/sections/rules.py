@@ -14,8 +14,6 @@ from ..charts.slope import SlopeLine, drawn_lines, slope_chart
 from ..stored import StoredRun
 from ..words import quoted
 
-__all__ = ["PERCENT", "CheckRow", "cause_rows", "check_rows", "most_broken", "moved_figure", "moves", "shown_variants"]
-
 PERCENT = Axis(0, 1, tuple((tick / 4, f"{tick * 25}%") for tick in range(5)))
 CHANCE = 0.05  # significance level, the same as the verdict's
 CLEAR = 0.05  # without a significance test, a change of five points counts

@@ -8,8 +8,6 @@ from ...core import unbroken as say
 from ...evaluate.results import Results
 from ..words import is_number, mapping
 
-__all__ = ["DEFAULTS", "Setting", "settings_of"]
-
 # A test checks these against the defaults of the commands.
 DEFAULTS: dict[tuple[str, str], Any] = {
     ("curate", "near_duplicate"): 0.8,

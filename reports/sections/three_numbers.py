@@ -15,8 +15,6 @@ from ..stored import StoredRun
 from .money.assumptions import LINE, anchor
 from .money.costs import change_words, cheaper_way, cost_figure, cost_range, counted_cost
 
-__all__ = ["OF_SHARES", "Number", "Side", "cost_number", "three_numbers"]
-
 # Costs have the range that follows from their share's; a payback has the 5th to 95th percentiles of the scenarios.
 OF_SHARES, OF_SCENARIOS = "95%", "90%"
 

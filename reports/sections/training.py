@@ -17,9 +17,6 @@ from ..page import Section
 from ..stored import StoredRun, read_train_pairs
 from ..words import capital, finite, short, without_folders
 
-__all__ = ["HighLossPair", "curve_figure", "curve_sentence", "high_loss_rows", "lead", "loss_figure", "section"]
-__all__ += ["training_facts", "training_notices"]
-
 MOST_POINTS = 200  # of a curve: one every few pixels of a wide screen
 SMOOTH = 20  # the moving mean's window is 1/20 of the curve, enough to remove batch noise
 MOST_PAIRS = 20

@@ -15,8 +15,6 @@ from ..stored import StoredRun
 from ..words import named, variant_label
 from .quality_charts import role_of
 
-__all__ = ["lead", "section", "time_figure", "tokens_figure"]
-
 UNCOUNTED = "not counted"
 PARTS = {
     "cached": "fixed part, cached",

@@ -11,8 +11,6 @@ from ..stored import StoredRun
 from ..words import capital, named, quoted, typeset
 from .money.costs import cheaper_way
 
-__all__ = ["Flip", "flips", "lead", "section"]
-
 # A change by more than this factor flips many answers and is no reason for doubt.
 FARTHEST = 30
 SHOWN = 3  # more are folded

@@ -14,8 +14,6 @@ from ...core import ConfigError, alone, disk_refusals, read_object, read_regular
 from ...evaluate import JudgedRun, judgements_content, read_judgements
 from .shuffle import first_on_left, judging_order
 
-__all__ = ["Session", "alone_in", "file_name", "person", "read_session", "write_session"]
-
 LONGEST_NAME = 80  # the reader of judgements keeps as many characters
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 # Names that Windows keeps for devices, with any ending.

@@ -20,8 +20,6 @@ from ...reports import StoredRun, read_run
 from .judges import Session, alone_in, read_session, write_session
 from .shuffle import judging_order
 
-__all__ = ["Disagreement", "Judging"]
-
 ENOUGH = 10  # choices before a person sees the count, which would bias the next ones
 SETTLED = 3  # judgements of a request that settle a difference
 _CHOICES = ("left", "right", "equal")

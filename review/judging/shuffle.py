@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-__all__ = ["first_on_left", "judging_order"]
-
 _MASK = 0xFFFFFFFF
 
 

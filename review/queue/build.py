@@ -15,8 +15,6 @@ from .sides import side_of
 from .sources.outputs import Outputs
 from .texts import Pair, Texts
 
-__all__ = ["Builder", "bare"]
-
 Latest = Mapping[str, Override]
 _REPAIRED = ("repair", "rejected", "reference")  # the kinds whose outputs a repair may fix
 

@@ -11,8 +11,6 @@ from ...curate import Override, stamp
 from .items import Item, Spans, plain
 from .queue import Queue
 
-__all__ = ["Bulk", "BulkRequest", "gather_bulk", "preview_row"]
-
 _ALONE = "edit"  # needs a text of its own for each row
 _FIELD = "field:"
 

@@ -11,8 +11,6 @@ from ...curate import Override, contents_as_read
 from .items import Item, Side
 from .texts import Texts, chunks
 
-__all__ = ["Decided", "Latest", "decisions_of"]
-
 Latest = Mapping[str, Override]  # the decision that applies to each id; another object whenever it changes
 _AT_ONCE = 1_000  # pairs in memory
 _FEW = 100  # rows that are looked up one by one; for more, the file is read through

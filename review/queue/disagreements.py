@@ -14,8 +14,6 @@ from .sources.entries import entries_of
 if TYPE_CHECKING:
     from ..judging.judging import Disagreement
 
-__all__ = ["DISAGREEMENT", "Disagreements"]
-
 DISAGREEMENT = "disagreement"
 
 

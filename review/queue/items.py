@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from ...curate import Override
 from .kinds import Action
 
-__all__ = ["Entries", "Entry", "Item", "KindCount", "Like", "Place", "Repair", "Side", "Spans", "plain"]
-
 Spans = tuple[tuple[str, str], ...]  # the pieces of a text with their marks: "", "differs" or "broken"
 
 

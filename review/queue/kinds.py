@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-__all__ = ["ACTIONS", "KINDS", "Action", "Kind", "kind_named"]
-
 
 @dataclass(frozen=True)
 class Action:

@@ -9,8 +9,6 @@ from rapidfuzz.distance import Indel
 from ...style import UNSPACED
 from .items import Spans
 
-__all__ = ["mark_broken", "mark_differences"]
-
 # A word keeps what joins its parts, as in SOT-23-5, 3.3 or don't; scripts without spaces are compared letter by letter.
 _WORDS = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+(?:[-.,:/'’][^\W{UNSPACED}]+)*|\s+|.", re.DOTALL)
 _MOST = 4e8  # pairs of words compared, about a tenth of a second and 50 MB; longer texts are marked as a whole

@@ -22,8 +22,6 @@ from .sources.outputs import Outputs
 from .tables import Tables
 from .texts import Texts
 
-__all__ = ["Queue"]
-
 _AHEAD = 24  # items whose checks are prepared while a person reads one
 
 

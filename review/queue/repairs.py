@@ -8,8 +8,6 @@ from .rules import Rules
 from .sources.ledger import most_frequent_first
 from .texts import SET_ASIDE, Texts, chunks
 
-__all__ = ["Repairs"]
-
 _AT_ONCE = 200  # rows repaired together: about a tenth of a second
 
 

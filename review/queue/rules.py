@@ -25,8 +25,6 @@ from ...style import (
 from .items import Repair, Spans
 from .marks import mark_broken, mark_differences
 
-__all__ = ["Broken", "Rules", "change"]
-
 Found = TypeVar("Found")
 
 _MOST_ROWS = 200_000  # whose values are read; of more, the ledger alone tells what contradicts the request

@@ -9,8 +9,6 @@ from ...style import field_text
 from .items import Item, Like
 from .texts import Pair, Texts
 
-__all__ = ["Shared"]
-
 _LONGEST = 80  # characters of a value that rows are told apart by; longer ones are texts
 _FIELD = "field:"
 

@@ -6,8 +6,6 @@ from ...curate import Override
 from .items import Side, Spans
 from .texts import Pair
 
-__all__ = ["side_of", "title_of"]
-
 _TITLE = 90  # characters
 
 

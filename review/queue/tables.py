@@ -13,8 +13,6 @@ from .sources.outputs import Outputs, unlike
 from .sources.training import highest_losses
 from .texts import Texts, chunks
 
-__all__ = ["Tables"]
-
 _AT_ONCE = 500  # rows checked together
 
 

@@ -16,8 +16,6 @@ from typing import Any
 from ...core import DataError, open_stored, stored_line
 from ...curate import pairs_kind, set_aside_files, split_files
 
-__all__ = ["SET_ASIDE", "Pair", "Texts", "chunks"]
-
 SET_ASIDE = "set_aside"
 Pair = dict[str, Any]  # a canonical line: CONTRACTS
 

@@ -10,8 +10,6 @@ from ..queue.items import Entries, Item, KindCount, Like, Place, Side
 from ..queue.kinds import kind_named
 from .session import Session
 
-__all__ = ["entries_answer", "item_answer", "kind_answer", "seen_of", "undo_answer"]
-
 
 def kind_answer(found: KindCount, session: Session) -> dict[str, Any]:
     """A kind of the queue with its counts, and how long the rest will take at the pace so far."""

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ...curate import Recount
     from ...project import Run
 
-__all__ = ["Counting"]
-
 MOST_ROWS = 200_000  # of which the texts stay in memory, some gigabytes for more
 
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from ...core import ConfigError, TuneworthError, python_command, withheld_keys
 
-__all__ = ["Curating"]
-
 _MOST_LINES = 200  # of messages, the newest
 _PATIENCE = 5.0  # seconds for the process to end when it is asked to
 

@@ -23,8 +23,6 @@ from .session import Session
 if TYPE_CHECKING:
     from ...project import Run
 
-__all__ = ["Desk", "ElsewhereError", "MissingError"]
-
 
 class MissingError(ConfigError):
     """The queue has no such row."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..judging.judging import Judging
     from ..style.desk import StyleDesk
 
-__all__ = ["Opened", "open_reviewed"]
-
 _LATER = 1.0  # seconds after the start
 
 

@@ -7,8 +7,6 @@ from typing import Any, NoReturn
 
 from ...core import ConfigError
 
-__all__ = ["Asked", "read_body"]
-
 _LONGEST = 86_400  # seconds of a decision: a day
 _MOST_ROWS = 500  # of one answer: the page asks for more as it needs them
 

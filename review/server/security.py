@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MOST_BYTES", "TOO_LARGE", "Guard", "Served", "TooLargeError", "new_token", "served_names"]
-
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -20,8 +20,6 @@ from .desk import Desk, ElsewhereError, MissingError
 from .requests import Asked, read_body
 from .security import TOO_LARGE, Guard, Served, TooLargeError
 
-__all__ = ["application"]
-
 PAGE = Path(__file__).parents[1] / "page"
 _TYPES = {
     ".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ...project import Run
     from .desk import Desk
 
-__all__ = ["need_review", "serve_review"]
-
 _NEEDED = ("starlette", "uvicorn")  # what the extra installs
 _TURN = 0.0005  # seconds: an answer must not wait long for what is counted beside the page
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

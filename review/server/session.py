@@ -7,8 +7,6 @@ from statistics import median
 
 from ...core import ConfigError, user_name
 
-__all__ = ["Session"]
-
 _LONGEST_NAME = 200  # characters
 _MILLISECOND = timedelta(milliseconds=1)
 

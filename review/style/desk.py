@@ -19,8 +19,6 @@ from .results import BREAKS, DISCOURAGED, KEEPS, Applied, RuleResults, broken_pl
 from .rows import MOST_ROWS, StyleRows, read_style_rows
 from .text import WORDINGS, StyleEdit, edited_style, fields_with_wordings, lists_of, numbers_of
 
-__all__ = ["RowChange", "Saved", "StyleDesk", "Tried"]
-
 _PATIENT = 0.4  # seconds, for the rules of before and of after each: a person sees the answer within one
 _MOST_VALUES = 20  # of a field, for which a list of wordings is offered: more are names rather than a vocabulary
 _AT_A_TIME = 0.2  # seconds of counting in the background, between which others may try

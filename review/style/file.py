@@ -9,8 +9,6 @@ from pathlib import Path
 from ...core import ConfigError, disk_refusals, write_synced, writing, written_bytes
 from ...project import PROJECT_FILE, Run, read_project, to_path
 
-__all__ = ["Source", "read_source", "style_file", "write_source"]
-
 _BOM = "\ufeff"
 
 

@@ -20,8 +20,6 @@ from ...style import (
     with_row_values,
 )
 
-__all__ = ["BREAKS", "DISCOURAGED", "KEEPS", "UNSCORED", "Applied", "RuleResults", "broken_places", "states"]
-
 # What a row is by the whole style, before any repair: it breaks a must rule; none, but one could not score it; only rules
 # that it should follow; no rule.
 BREAKS, UNSCORED, DISCOURAGED, KEEPS = "breaks", "unscored", "discouraged", "keeps"

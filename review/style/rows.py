@@ -13,8 +13,6 @@ from ...core import DataError, open_stored, stored_line
 from ...curate import SPLITS, pairs_kind, set_aside_files, split_files, tested_files
 from ...style import Columns
 
-__all__ = ["MOST_ROWS", "StyleRows", "read_style_rows"]
-
 MOST_ROWS = 50_000  # a share of these is known to half a point; more would take more than a second for each rule
 _SEED = 0  # of the order: the same each time
 

@@ -13,8 +13,6 @@ from ...core import ConfigError, key_of, nearest, shown_value
 from ...style import Check, Level, StyleSchema, parse_style
 from .yaml_text import Keys, same_key, with_item, with_value, without_key
 
-__all__ = ["WORDINGS", "StyleEdit", "edited_style", "fields_with_wordings", "lists_of", "numbers_of", "read_edits"]
-
 Number = int | float
 WORDINGS = "wordings"
 _FIRST = ("id", "kind")  # what a check begins with, before its level

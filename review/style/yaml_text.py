@@ -12,8 +12,6 @@ import yaml
 
 from ...core import ConfigError, shown_value
 
-__all__ = ["Keys", "same_key", "with_item", "with_value", "without_key"]
-
 Keys = tuple[str | int, ...]  # where a value stands: the names of keys, and the numbers of list entries from 0
 Pair = tuple[yaml.Node, yaml.Node]
 _BY_HAND = "change it in the file itself"

@@ -8,20 +8,6 @@ from functools import cached_property, lru_cache
 from .quantities import read_unit
 from .values import MONTHS
 
-__all__ = [
-    "JOINERS",
-    "MIXED_UP",
-    "PARTICLES",
-    "PREFIXES",
-    "KnownForms",
-    "american",
-    "names_in",
-    "states_name",
-    "stem",
-    "words_of",
-]
-
-
 _LETTERS = r"[^\W\d_]"
 # A word of letters with its inner hyphens and apostrophes; one that touches a digit is part of a code.
 _WORD = re.compile(rf"(?<!\w)(?<!\d[-.]){_LETTERS}+(?:[-/'’]{_LETTERS}+)*(?!\w|-\d)")

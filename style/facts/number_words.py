@@ -7,9 +7,6 @@ from typing import TypeVar
 from .numbers import Fact, loose_code_keys, span_facts, without_leading_word
 from .values import MONTHS, Key, month_number
 
-__all__ = ["STATED", "WORDS", "Spans", "as_digits", "stated_numbers", "word_keys", "words_in"]
-
-
 _UNITS_TEXT = "zero one two three four five six seven eight nine"
 _UNITS = dict(enumerate(_UNITS_TEXT.split()))
 _TEENS_TEXT = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"

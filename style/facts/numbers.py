@@ -9,20 +9,6 @@ from typing import Literal
 from .quantities import MULTIPLIERS, NUMBER, UNIT_WORDS, Quantity, read_number, share_units
 from .values import DATE, MONTHS, TIME, Date, Key, Value, read_date, read_time, values_of
 
-__all__ = [
-    "SPAN",
-    "UNSPACED",
-    "Fact",
-    "code_keys",
-    "facts_in",
-    "loose_code_keys",
-    "numbers_in",
-    "same_number",
-    "span_facts",
-    "spans_in",
-    "without_leading_word",
-]
-
 # A span is one or more words with digits and their context: the unit or month before or after, the other end of a
 # range. It never crosses a line end, and has no look-around, so that polars and Python read it the same way.
 _SPACE = r"[ \u00a0\u202f]"

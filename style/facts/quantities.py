@@ -9,19 +9,6 @@ from functools import lru_cache
 
 from .values import Ratio, Value, plus, power_of_ten, raised, ratio, ratio_of, scaled, values_of, vulgar
 
-__all__ = [
-    "CURRENCIES",
-    "MULTIPLIERS",
-    "NUMBER",
-    "UNIT_WORDS",
-    "Quantity",
-    "Reading",
-    "read_number",
-    "read_unit",
-    "share_units",
-]
-
-
 Reading = tuple[Ratio, str]  # the number of base units of the dimension, and the dimension
 
 _PREFIXES = {"p": -12, "n": -9, "u": -6, "µ": -6, "μ": -6, "m": -3, "": 0, "k": 3, "K": 3, "M": 6, "G": 9, "T": 12}

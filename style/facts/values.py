@@ -8,29 +8,6 @@ from fractions import Fraction
 from math import gcd
 from typing import Any
 
-__all__ = [
-    "DATE",
-    "MONTHS",
-    "TIME",
-    "Date",
-    "Key",
-    "Ratio",
-    "Value",
-    "month_number",
-    "plus",
-    "power_of_ten",
-    "raised",
-    "ratio",
-    "ratio_of",
-    "read_date",
-    "read_time",
-    "scaled",
-    "times",
-    "values_of",
-    "vulgar",
-]
-
-
 Key = tuple[Any, ...]  # what a fact needs to be stated, or gives to state others
 Ratio = tuple[int, int]  # numerator, denominator above zero
 

@@ -16,20 +16,6 @@ from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
 from ..yaml_text import entries_text
 
-__all__ = [
-    "MUST_FROM",
-    "SHOULD_FROM",
-    "Evidence",
-    "Instance",
-    "count_evidence",
-    "joined_fields",
-    "joined_spellings",
-    "wilson_low",
-    "with_ids",
-    "without_redundant",
-]
-
-
 MUST_FROM, SHOULD_FROM = 0.95, 0.80  # lower end of Wilson's interval from which a check is proposed at that level
 # A term with several spellings deserves a rule even if only a majority uses the preferred one; it drops no row.
 SPELLING_ABOVE, SPELLING_ROWS = 0.5, 20

@@ -33,9 +33,6 @@ from .evidence import (
 from .text import fields_sentence, left_out_sentence, style_text
 from .wordings import propose_wordings
 
-__all__ = ["InferredStyle", "infer_proposed", "infer_style", "unfinished"]
-
-
 # More examples than this do not change a share; they only take time.
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.

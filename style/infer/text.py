@@ -10,8 +10,6 @@ from ..discrimination import Discrimination
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
-__all__ = ["fields_sentence", "left_out_sentence", "style_text"]
-
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
 _SAME = 0.02  # a smaller difference between own outputs and those of other requests says nothing

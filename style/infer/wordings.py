@@ -14,8 +14,6 @@ from ..columns import Columns, field_text, text_fields
 from ..facts.names import JOINERS
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
-__all__ = ["propose_wordings"]
-
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
 _READ = 5_000  # examples: a wording in a hundredth of them still shows
 _FEWEST_ROWS, _MOST_VALUES, _MOST_WORDINGS, _MOST_TOKENS = 20, 30, 8, 4

@@ -11,8 +11,6 @@ from ..columns import Columns, common_fields, regex_places
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import checked_pattern, label_counts, mostly_json, one_of, quoted
 
-__all__ = ["ALLOWED"]
-
 _SEPARATORS = re.compile(r"(?:(?<!\s)\s+)?[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
 _LONGEST = 200  # characters of a value in a message, which thousands of violations may repeat

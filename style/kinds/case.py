@@ -10,8 +10,6 @@ from ..columns import Columns, regex_places
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_html, mostly_json, quoted
 
-__all__ = ["CASE"]
-
 # Words that may begin with a small letter in a title.
 _SMALL_WORDS = frozenset(
     re.findall(

@@ -18,9 +18,6 @@ from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
 
-__all__ = ["CONTRADICTS", "is_of_another_field"]
-
-
 # Proposed for fields with a few values that recur and that the outputs say.
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _NAMED_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _LONGEST_NAME = 200  # characters; longer words without white space are no name

@@ -14,8 +14,6 @@ from ..schema import Check, Explanation, Findings, Kind, Proposal, Wordings, fau
 from ..wordings import mentions, value_key, vocabulary
 from ..words import listed, quoted
 
-__all__ = ["COVERS"]
-
 # Proposed if most outputs follow it; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS, _PROPOSE_FROM = 0.5, 20, 3_000
 _SIDES = ("output", "plain")

@@ -13,8 +13,6 @@ from ..protected import PROTECTED
 from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults, ordered_faults
 from ..words import checked_pattern, explain_slots, one_of, quoted
 
-__all__ = ["FORBIDDEN"]
-
 # A field that names items has a different value in nearly every row, and outputs that omit it hardly ever contain it.
 _DISTINCT_SHARE, _CONTAINED_SHARE, _FEWEST_ROWS = 0.9, 0.2, 20
 

@@ -17,13 +17,6 @@ from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wording
 from ..wordings import wordings_of
 from ..words import listed
 
-__all__ = [
-    "GROUNDED",
-    "nearest",
-    "without_numbering",
-]
-
-
 _COMPARED = 200  # facts of a request; a longer one is not searched in full for a hint
 _LONGEST = 60  # characters of a code; longer ones are not typos of one another
 _FAR = 10.0  # a number ten times as large is a different number, not a typo

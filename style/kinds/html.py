@@ -12,8 +12,6 @@ from ..columns import Columns
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import listed
 
-__all__ = ["HTML"]
-
 _VOID_NAMES = "area base br col embed hr img input link meta source track wbr"
 _BLOCK_NAMES = (
     "address article aside blockquote details div dl fieldset figure footer form h1 h2 h3 h4 h5 h6 header hr main nav ol p "

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["MOST", "Failures", "StoppableValidator", "compiled", "failures"]
-
 MOST = 20  # of one output: locating each one costs a pass over its text
 _SHOWN = 200  # characters of a message, which may hold a long list
 _MAX_PATTERN_BYTES = 10 * 2**20

@@ -9,8 +9,6 @@ from typing import Any, NoReturn
 from ..schema import Fault
 from ..words import quoted
 
-__all__ = ["MAX_DEPTH", "as_json", "fault_at", "json_path", "parsed_json", "place_of"]
-
 # Deeper nesting is rejected before anything recursive sees it: the depth at which parsers fail differs.
 MAX_DEPTH = 200
 # Python's own limit for reading whole numbers (quadratic time beyond it).

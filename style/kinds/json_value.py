@@ -25,8 +25,6 @@ from .json_text import MAX_DEPTH, as_json, fault_at, json_path, parsed_json, pla
 if TYPE_CHECKING:
     import jsonschema_rs
 
-__all__ = ["JSON"]
-
 _MOST_OF_SCHEMA = 5_000_000  # bytes
 # An output that a schema may look at more often is validated where it can be stopped: for each failed look the validator
 # keeps a failure of 30 microseconds and a kilobyte.

@@ -13,8 +13,6 @@ from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Explanation, Findings, F
 from ..words import quoted, text_lines
 from .order import common_succession, in_order, succession_faults
 
-__all__ = ["KEY_VALUES"]
-
 _PROPOSED_SEPARATORS = (": ", " = ", "=", "\t", " - ", " | ")
 # The key of a line is a short name, not half a sentence.
 _PROPOSED_KEY = r"^[\p{L}][^\n]{0,39}$"

@@ -16,8 +16,6 @@ from ..facts.names import KnownForms
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import mostly_json, quoted
 
-__all__ = ["KNOWN_WORDS", "established_words"]
-
 # Letters with inner hyphens, slashes and apostrophes. What touches a digit is a number or a code, which `grounded` reads.
 _WORD = r"[\p{L}\p{M}]+(?:[-/'’][\p{L}\p{M}]+)*"
 _TOKEN = r"[\p{L}\p{M}\p{N}_]+(?:[-/'’.+][\p{L}\p{M}\p{N}_]+)*"

@@ -11,8 +11,6 @@ from ...core import ConfigError
 from ..columns import Columns
 from ..schema import Check, Findings, Kind, Proposal, faults
 
-__all__ = ["LANGUAGE", "SURE_SHARE", "language_name", "likely_languages"]
-
 # py3langid: pure Python, 4.6 MB, numpy as its only dependency, no downloads at run time, and calibrated probabilities
 # on short texts. On 32,966 English technical lines and 26,490 interface texts in 35 languages its wrong answers were
 # below .8 except for one in 5,000; pycld2 was certain and wrong on 0.7% of the same lines.

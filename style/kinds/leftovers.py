@@ -10,13 +10,6 @@ from ..columns import Columns, regex_places
 from ..protected import PROTECTED
 from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, ordered_faults
 
-__all__ = [
-    "CLEAN",
-    "REFUSAL",
-    "refused",
-]
-
-
 # A refusal comes first and concerns the task: "Sorry, we do not ship to Malta" answers a customer, and
 # "I can't praise this kettle enough" reviews a kettle. Rust syntax; case is ignored.
 _TASK = (

@@ -13,8 +13,6 @@ from ..parts import facts_of, parts_of
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import ABBREVIATION, check_range, how_many, mostly_json
 
-__all__ = ["LENGTH"]
-
 
 @dataclass(frozen=True)
 class LengthParameters:

@@ -12,8 +12,6 @@ from ..parts import lines_of
 from ..schema import FAULT_SCHEMA, Broken, Check, Edit, Explanation, Findings, Fix, Kind, Proposal, faults
 from ..words import check_range, how_many, mostly_json, quoted, text_lines
 
-__all__ = ["LIST"]
-
 _NUMBERED = re.compile(r"\d+(\D+)")
 _ANY_BULLET = r"[-*+•–‣◦▪]"
 _ANY_NUMBER = r"\d{1,3}[.)]"

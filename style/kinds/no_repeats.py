@@ -12,8 +12,6 @@ from ..columns import Columns
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 
-__all__ = ["NO_REPEATS"]
-
 _WORD = re.compile(r"\w+")
 # Columns are processed in slices of this many characters, so that memory does not grow with the table.
 _SLICE_CHARACTERS = 20_000_000

@@ -15,8 +15,6 @@ from ..facts.quantities import CURRENCIES, read_unit
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_json, one_of, quoted
 
-__all__ = ["NUMBERS"]
-
 # These follow their own rule: "50%" and a right angle of "90°" are correct where "5 V" is.
 _CLOSE_UNITS = frozenset("%‰°′″\"'")
 # A number as written, then the text between it and its unit.

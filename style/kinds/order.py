@@ -13,8 +13,6 @@ from ..parts import facts_of, stripped
 from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, faults
 from ..words import checked_pattern, quoted
 
-__all__ = ["ORDER", "common_succession", "in_order", "longest_rising", "succession_faults"]
-
 
 def succession_faults(
     parts: pl.DataFrame,

@@ -10,8 +10,6 @@ from ..columns import PATTERN_SLOT, Columns, regex_places
 from ..schema import Check, Explanation, Findings, Kind, Proposal, ordered_faults
 from ..words import check_range, checked_pattern, explain_slots, mostly_json, quoted, times
 
-__all__ = ["PATTERN"]
-
 
 @dataclass(frozen=True)
 class PatternParameters:

@@ -12,8 +12,6 @@ from ..columns import Columns, regex_places
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_html, mostly_json, quoted
 
-__all__ = ["PUNCTUATION"]
-
 _END_MARKS = ".!?…;:,。！？"
 # A full stop after these belongs to the word.
 _ABBREVIATED = (

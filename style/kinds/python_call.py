@@ -17,8 +17,6 @@ from ...core import ConfigError
 from ..columns import Columns
 from ..schema import Check, Explanation, Findings, Kind, faults
 
-__all__ = ["PYTHON", "load_code"]
-
 _CALL = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 # Exceptions that a function may raise by mistake; an interrupt by the user still stops everything.
 _MISTAKES = (Exception, SystemExit)

@@ -12,8 +12,6 @@ from ..columns import Columns
 from ..schema import Check, Findings, Kind, Proposal, faults
 from .language import likely_languages
 
-__all__ = ["READABILITY", "reading_grades", "syllables"]
-
 # In fewer words, two long ones decide the grade; the formula was derived from passages of 100.
 FEWEST_WORDS = 20
 _WORD = r"[\p{L}\p{M}]+(?:['’][\p{L}\p{M}]+)*"

@@ -13,8 +13,6 @@ from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Prop
 from ..words import text_lines
 from .order import common_succession, in_order, succession_faults
 
-__all__ = ["SECTIONS"]
-
 _COLON = ":"  # the marker of headings that are lines which end with it
 _PROPOSED_MARKERS = ("# ", "## ", "### ", "**", _COLON)
 _COLON_LINE = r"^ {0,3}[^\s:][^:]{0,60}:[ \t]*$"

@@ -14,9 +14,6 @@ from ..protected import PROTECTED
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, faults
 from ..words import explain_slots, one_of
 
-__all__ = ["ENDS_WITH", "STARTS_WITH"]
-
-
 # A habit of most outputs is proposed; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS = 0.5, 20
 # Case is ignored if this many more outputs then follow the habit.

@@ -12,8 +12,6 @@ from ..columns import Columns, regex_places
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..words import quoted
 
-__all__ = ["SUMS"]
-
 _NUMBER = r"[0-9]{1,6}(?:[.,][0-9]{1,3})?"
 _WORD = r"\p{L}[\p{L}'’®-]*"
 _NAME = (

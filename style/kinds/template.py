@@ -14,8 +14,6 @@ from ..columns import PATTERN_SLOT, Columns, field_names, text_fields
 from ..schema import Check, Explanation, Findings, Kind, Proposal, faults
 from ..words import checked_pattern, quoted
 
-__all__ = ["TEMPLATE"]
-
 _SLOT = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 # A slot without a pattern takes any non-empty text within one line.
 _ANY = r"[^\n]+"

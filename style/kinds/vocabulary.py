@@ -13,8 +13,6 @@ from ..schema import Broken, Check, Edit, Explanation, Findings, Fix, Kind, Prop
 from ..spelling import spelling_variants
 from ..words import mostly_json, one_of, quoted, whole_words
 
-__all__ = ["VOCABULARY"]
-
 # A guide has room for a few frequent terms whose spelling varies; a longer list is work for a person. The share of the
 # outputs that contain the term, and of these the share that spell it otherwise.
 _MOST_TERMS, _TERM_SHARE, _DRIFT_SHARE = 12, 0.005, 0.01

@@ -12,18 +12,6 @@ from .kernels import detach_adapter, lora_layers
 from .load import LoadedModel
 from .provenance import RECORD, CardFacts, adapter_record, read_record, write_record
 
-__all__ = [
-    "adapter_weights",
-    "attached_adapter",
-    "check_adapter",
-    "check_plain",
-    "generation_settings",
-    "load_weights",
-    "merged_adapter",
-    "new_folder",
-    "write_adapter",
-]
-
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PLAIN_ONLY = "Only plain LoRA adapters on linear layers can be used."
 # Settings in an adapter's own file that change more than products added to linear layers, and their harmless values.

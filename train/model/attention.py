@@ -12,8 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Layout", "own_attention", "sequence_attention"]
-
 NAME = "tuneworth_sequence"
 LONGEST = 512  # tokens; beyond it the stored attention weights, heads x tokens x tokens, cost more than they save
 

@@ -9,24 +9,6 @@ from typing import Any
 from ...core import DataError, ModelError
 from ...curate import fold_system
 
-__all__ = [
-    "answer_margins",
-    "chat_messages",
-    "check_template",
-    "common_beginning",
-    "control_texts",
-    "encode_prompts",
-    "encode_texts",
-    "end_of_turn",
-    "names_within",
-    "render_prompt",
-    "render_text",
-    "sent_messages",
-    "settle_template",
-    "special_ids",
-]
-
-
 Message = dict[str, str]
 
 SURROGATE = re.compile("[\\ud800-\\udfff]")

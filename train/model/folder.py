@@ -16,21 +16,6 @@ from typing import Any
 from ...core import ModelError, read_regular, sha256_file
 from ..processes import Processes
 
-__all__ = [
-    "EMBEDDED_HUB_NAME",
-    "EMBEDDED_LICENCE",
-    "EMBEDDED_NAME",
-    "check_folder",
-    "embedded_folder",
-    "find_model",
-    "fingerprint",
-    "model_folder",
-    "quiet",
-    "short_reason",
-    "stated_licence",
-    "wheel_file",
-]
-
 # --- the default model ---------------------------------------------------------------------------------------------
 
 EMBEDDED_NAME = "smollm2-135m"

@@ -19,8 +19,6 @@ from .load import LoadedModel
 from .merge import Agreement, adapter_logits, check_disk, check_place, compare, row_logits
 from .provenance import SCHEMA, base_record, read_record, write_record
 
-__all__ = ["conversion_command", "gguf_source", "interleaved", "write_gguf"]
-
 FILE = "tuned-q8_0.gguf"
 KIND = "Q8_0"  # 8.5 bits per weight: half of bf16, and it changes the logits less than computing in bf16 does
 BLOCK = 32  # numbers that share one scale in Q8_0: rows that are not a multiple of it are written in fp16

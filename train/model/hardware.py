@@ -14,18 +14,6 @@ from ...core import peak_bytes
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "MemoryAtHand",
-    "bf16_ratio",
-    "fastest_dtype",
-    "format_notices",
-    "memory_at_hand",
-    "memory_in_use",
-    "peak_memory_bytes",
-    "set_threads",
-    "set_waiting",
-]
-
 # --- threads -----------------------------------------------------------------------------------------------------
 
 # Spins of a waiting thread before it sleeps. On two cores, tokens a second of training with the machine idle, and with

@@ -22,16 +22,6 @@ from torch.nn import functional
 
 from ...core import ConfigError, ModelError
 
-__all__ = [
-    "attach_adapter",
-    "detach_adapter",
-    "fast_norms",
-    "lora_layers",
-    "recomputed",
-    "replace_forward",
-    "restore_forward",
-]
-
 
 class FastLora(torch.autograd.Function):
     """`y = x W' + b + (x A') (s B')`, with A and B cast from fp32 masters to the type of x.

@@ -22,8 +22,6 @@ from .folder import (
 )
 from .hardware import fastest_dtype, format_notices
 
-__all__ = ["LoadedModel", "check_quantised", "load_model", "model_config", "read_tokenizer", "token_counter"]
-
 # A base model in 4 bits (QLoRA): a quarter of the memory for its weights, on NVIDIA GPUs.
 #
 # Dettmers et al., "QLoRA: Efficient Finetuning of Quantized LLMs", 2023: weights as NF4 with doubly quantised scales,

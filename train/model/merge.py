@@ -16,8 +16,6 @@ from .chat import chat_messages, render_text
 from .load import LoadedModel, load_model
 from .provenance import SCHEMA, base_record, read_record, write_record
 
-__all__ = ["Agreement", "MergeResult", "adapter_logits", "check_disk", "check_place", "compare", "merge", "row_logits"]
-
 # --- agreement of a written model with the adapter -----------------------------------------------------------------
 
 ROWS = 8

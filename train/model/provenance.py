@@ -16,19 +16,6 @@ if TYPE_CHECKING:
 
     from .load import LoadedModel
 
-__all__ = [
-    "RECORD",
-    "SCHEMA",
-    "CardFacts",
-    "adapter_record",
-    "base_record",
-    "read_record",
-    "refresh_card",
-    "run_facts",
-    "write_record",
-]
-
-
 Table = Mapping[str, Any]
 
 RECORD = "tuneworth.json"

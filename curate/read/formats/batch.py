@@ -13,12 +13,6 @@ import polars.selectors as cs
 
 from ....core import Limits, say
 
-__all__ = [
-    "EXCERPT", "ROWS", "Batch", "Intake", "excerpt", "object_batch", "object_batches", "plain_values", "table_batch",
-    "text_lengths", "too_deep",
-]  # fmt: skip
-
-
 ROWS = 20_000
 _DEEPEST = 100  # levels of nesting; deeper than real data, and far below Python's recursion limit
 EXCERPT = 80  # characters of a record shown in the ledger

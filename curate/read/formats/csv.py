@@ -15,11 +15,6 @@ from ....core import DataError, say
 from .batch import Batch, Intake, excerpt
 from .text import LongLine, any_lines
 
-__all__ = [
-    "Dialect", "find_dialect", "read_csv",
-]  # fmt: skip
-
-
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 200  # records for detection
 _USUAL = frozenset(

@@ -10,8 +10,6 @@ from ....core import DataError
 from .batch import EXCERPT, ROWS, Batch, Intake, excerpt, object_batch
 from .text import LongLine
 
-__all__ = ["JsonFault", "JsonText", "document_batches", "scan_value"]
-
 
 def _no_number(name: str) -> str | None:
     """Null for NaN, text for infinities: Python and pandas write them, but JSON has no such numbers."""

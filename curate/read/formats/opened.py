@@ -10,11 +10,6 @@ from typing import IO, Any, NamedTuple, cast
 
 from ....core import GRACE_BYTES, DataError, Limits, open_regular, say
 
-__all__ = [
-    "PACKED", "FileStamp", "check_unpacked", "file_stamp", "file_stamps", "opened", "reading_errors",
-    "unchanged",
-]  # fmt: skip
-
 PACKED = (".gz", ".zst")
 _BLOCK = 1 << 20  # bytes per read where they are only counted
 _MOST_IDLE = 1 << 18  # packed bytes without one that comes out: some 30,000 empty parts, which take a second to open

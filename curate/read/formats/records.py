@@ -16,8 +16,6 @@ from .tables import TABLES, table_records
 from .text import HEAD, BlankLines, LongLine, feed_lines, find_encoding, read_head, text_blocks
 from .workbook import sheet_records
 
-__all__ = ["SUFFIXES", "file_kind", "read_records"]
-
 _MOST_DOCUMENT = 256_000_000  # characters; the parser of Python, which accepts NaN, needs the whole text
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", *TABLES, ".xlsx")
 

@@ -15,8 +15,6 @@ from .batch import Batch, Intake, table_batch, text_lengths
 from .opened import FileStamp, check_unpacked, file_stamp, reading_errors
 from .trial import ROWS_AT_ONCE, open_table
 
-__all__ = ["TABLES", "scan_table", "table_kind", "table_records", "try_tables"]
-
 TABLES = (".parquet", ".arrow", ".feather")
 _SECONDS, _BYTES_PER_SECOND = 10, 10_000_000  # of processor time; a file of 300 MB, a million rows, takes 2 s
 _MEMORY = 64 << 20  # bytes that the threads of polars take beside the data

@@ -12,12 +12,6 @@ from ....core import DataError, Limits
 from .batch import EXCERPT
 from .opened import opened
 
-__all__ = [
-    "HEAD", "BlankLines", "LongLine", "any_lines", "count_line_feeds", "feed_lines", "find_encoding", "line_end",
-    "read_head", "text_blocks",
-]  # fmt: skip
-
-
 _BLOCK = 1 << 22  # bytes per block: some 20,000 short records, small compared with the memory they need once parsed
 HEAD = 1 << 18  # bytes from which encoding and dialect are found
 _NEAR = 1 << 14  # bytes per read when looking for the end of a line

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import polars as pl
 
-__all__ = ["ROWS_AT_ONCE", "open_table"]
-
 ROWS_AT_ONCE = 20_000
 _ARROW_FILE = b"ARROW1"  # a file of Arrow begins with it; a stream of Arrow, as `datasets` writes it, does not
 _STATUS = Path("/proc/self/status")

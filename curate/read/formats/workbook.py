@@ -22,8 +22,6 @@ from ....core import DataError, Limits, install_command, nearest, open_regular, 
 from .batch import ROWS, Batch, Intake, table_batch, text_lengths
 from .opened import check_unpacked, reading_errors
 
-__all__ = ["sheet_records"]
-
 _NO_NAME = "__UNNAMED__"  # how fastexcel calls a column without a header
 _CELL_BYTES = 32  # that calamine allocates for each cell of the rectangle
 _BLOCK = 1 << 20

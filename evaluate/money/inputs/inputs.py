@@ -13,8 +13,6 @@ from .quantity import Quantity, quantity_of, stated_input
 from .settings import RoiSettings, Triangular, VariantMoney
 from .variant_inputs import variant_inputs
 
-__all__ = ["collect_quantities", "conditions_of", "missing_keys", "uncounted_cost"]
-
 # Any of these keys answers what training costs, and what keeping the tuned model up costs.
 INVESTED = {f"investment.{key}" for key in ("compute", "labelling_pairs", "engineering_hours", "evaluation")}
 PRICED = (

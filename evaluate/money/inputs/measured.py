@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["MEASURED", "MeasuredVariant", "TrainingCost", "part_name"]
-
 MEASURED = {
     "cached_share": "of the fixed prompt",
     "cached_tokens": "tokens a request",

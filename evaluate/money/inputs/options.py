@@ -8,8 +8,6 @@ from typing import Any
 from ..figures import Figure, Scope, Table, Values, step
 from ..traced import nonzero
 
-__all__ = ["ACCEPTABLE", "COST", "EFFECTIVE", "Pair", "Way"]
-
 COST, ACCEPTABLE, EFFECTIVE = "cost_per_request", "cost_per_acceptable_output", "effective_cost_per_request"
 PLAN = (
     "requests_per_day",

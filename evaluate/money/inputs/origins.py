@@ -10,8 +10,6 @@ from ..request import PRICES
 from .measured import MEASURED, MeasuredVariant, part_name
 from .settings import RoiSettings, VariantMoney
 
-__all__ = ["priced_by", "with_origins"]
-
 PRICING = (*PRICES, "model", "batch", "preset", "min_cached_tokens", "cache_seconds")
 HOSTING = ("hourly", "min_replicas", "peak_factor")
 Runs = Mapping[str, MeasuredVariant]

@@ -7,8 +7,6 @@ from typing import Any
 
 from .settings import Number, Triangular, VariantMoney
 
-__all__ = ["CURRENCY", "PRESETS", "Preset", "in_currency", "note_of"]
-
 CURRENCY = "USD"
 
 

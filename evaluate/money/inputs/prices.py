@@ -12,8 +12,6 @@ from typing import Any
 
 from ....core import ConfigError, Problem, build_settings, line_of, read_toml, with_lines
 
-__all__ = ["STALE_DAYS", "ModelPrice", "is_tuned_name", "price_of", "read_prices", "tuned_sibling", "with_price_path"]
-
 Day = date  # inside a class, a field named date hides the type
 # Providers change prices several times a year; a list half a year old has most likely missed a change.
 STALE_DAYS = 180

@@ -8,9 +8,6 @@ import numpy as np
 from ...results import Assumption, Source
 from .settings import Number, RoiSettings, Triangular
 
-__all__ = ["Quantity", "quantity_of", "share_prior", "share_quantiles", "stated_input"]
-
-
 # A single volume is drawn between these multiples of it; the report says that the range is Tuneworth's own.
 VOLUME_SHARES = (Decimal("0.5"), Decimal(1), Decimal("1.5"))
 

@@ -26,8 +26,6 @@ from .presets import CURRENCY, PRESETS, in_currency
 from .prices import STALE_DAYS, ModelPrice, is_tuned_name, price_of, read_prices, tuned_sibling
 from .settings import RoiSettings, Triangular, VariantMoney, number_text
 
-__all__ = ["check_roi", "read_roi", "warnings_of"]
-
 
 def read_roi(table: Mapping[str, Any], *, file: Path | None = None, on: date | None = None) -> RoiSettings:
     """The settings of a parsed `[roi]` table; sub-tables other than investment, running and exchange are variants.

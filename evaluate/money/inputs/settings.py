@@ -9,8 +9,6 @@ from typing import Any, Literal, NamedTuple
 from ....core import ConfigError
 from .prices import ModelPrice
 
-__all__ = ["CENTURY", "Investment", "Number", "RoiSettings", "Running", "Triangular", "VariantMoney", "number_text"]
-
 
 class Triangular(NamedTuple):
     """A number that is not known exactly: its low end, likely value and high end."""

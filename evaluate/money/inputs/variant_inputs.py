@@ -15,8 +15,6 @@ from .presets import note_of
 from .quantity import Quantity, quantity_of, stated_input
 from .settings import RoiSettings, Triangular, VariantMoney
 
-__all__ = ["variant_inputs"]
-
 
 def variant_inputs(settings: RoiSettings, name: str, run: MeasuredVariant | None) -> Iterator[Quantity]:
     """The inputs of a variant; a free one has no tokens, a cascade has those of its second call too."""

@@ -15,19 +15,6 @@ from ...stored import read_texts
 from ...words import short
 from .dropped import ID
 
-__all__ = [
-    "Near",
-    "certificate",
-    "certificate_facts",
-    "certificate_values",
-    "differing",
-    "held_out",
-    "leak_clause",
-    "near_rows",
-    "near_values",
-    "similarity_text",
-]
-
 
 @dataclass(frozen=True)
 class Near:

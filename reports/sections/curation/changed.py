@@ -15,9 +15,6 @@ from .certificate import differing
 from .dropped import ID
 from .style import SENTENCE, rule_words, rules_of
 
-__all__ = ["EditedRow", "FixedRow", "FixedRule", "before_repair", "edited_references", "edited_rest"]
-__all__ += ["edited_sentence", "edited_values", "fix_sentence", "fixed_rules", "repair_lines"]
-
 _MOST = 50  # references that the page lists
 _WHO, _WHY = 60, 200  # characters
 _NAMED = 6  # rules in the sentence on repairs

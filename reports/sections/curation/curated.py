@@ -29,16 +29,6 @@ from .data import (
 from .dropped import funnel_figure
 from .style import accepted_rows, accepts_sentence, rule_words, rules_of, style_rest, style_rows
 
-__all__ = [
-    "apart_lead",
-    "content_lead",
-    "curated_headline",
-    "curated_sections",
-    "rows_lead",
-    "style_lead",
-    "warnings_lead",
-]
-
 MOST_RULES = 6  # of the style; the others are folded
 DOUBT = 260  # characters that fit the first screen of a phone
 # Warnings by importance; the first one present is the strongest reason for doubt.

@@ -15,22 +15,6 @@ from .changed import edited_sentence, edited_values, fix_sentence, fixed_rules
 from .dropped import dropped_rest, dropped_rows, funnel_figure
 from .style import rule_words, rules_of
 
-__all__ = [
-    "brief_rows",
-    "canned_rows",
-    "content_facts",
-    "dropped_line",
-    "kept_of_read",
-    "most_frequent",
-    "override_line",
-    "personal_line",
-    "quality_rows",
-    "rows_values",
-    "section",
-    "threshold_rows",
-    "warning_texts",
-]
-
 BORDER = 120  # characters of a text in the threshold table
 MOST_WARNINGS = 12
 REASON, FIRST, WARNING = 110, 220, 500  # characters of a reason, of the only warning that is shown, of any warning

@@ -15,15 +15,6 @@ from ...stored import StoredCuration, ledger_place, read_texts
 from ...words import short
 from .style import RULES, SENTENCE, rule_words, rules_of
 
-__all__ = [
-    "DroppedRule",
-    "Example",
-    "dropped_rest",
-    "dropped_rows",
-    "funnel_figure",
-    "funnel_steps",
-]
-
 MOST_RULES = 30  # rows of the table; a style may have thousands of rules, all of which are in the ledger
 ID = 120  # characters of an id
 

@@ -9,8 +9,6 @@ from ....curate import Curation, ReferenceCheck
 from ....style import Passing, RuleInUse, StyleInUse
 from ...words import capital, short
 
-__all__ = ["Accepted", "accepted_rows", "accepts_sentence", "rule_words", "rules_of", "style_rest", "style_rows"]
-
 MOST_CHECKS = 40  # rows of the rule table; a style may have thousands of rules
 SENTENCE = 400  # characters
 RULES = {

@@ -17,9 +17,6 @@ from ..quality import samples_of
 from .gallery import KINDS, Examples, by_hash, example_anchor, kinds_of, request_parts, shown_names
 from .marks import clip, mark_text
 
-__all__ = ["MOST_TELLING", "Telling", "TellingSide", "choose_telling", "chosen_by", "kind_words", "lead", "section"]
-__all__ += ["telling_lead"]
-
 MOST_TELLING = 5
 PER_CAUSE = 2  # requests that show the same cause
 # Characters shown, so that five examples fit a page of paper; a longer text says how much is missing.

@@ -14,23 +14,6 @@ from ...stored import StoredRun
 from ..curation.changed import before_repair
 from .marks import clip, mark_text, placed_numbers
 
-__all__ = [
-    "KINDS",
-    "MOST_ROWS",
-    "Example",
-    "Examples",
-    "Note",
-    "Shown",
-    "by_hash",
-    "choose_examples",
-    "example_anchor",
-    "kinds_of",
-    "request_parts",
-    "show_output",
-    "shown_ids",
-    "shown_names",
-]
-
 MOST_ROWS = 200
 ROWS_WITH_OTHERS = (
     20  # rows that also show the variants that are not compared; those on which the two differ come first

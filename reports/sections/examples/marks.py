@@ -7,8 +7,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-__all__ = ["clip", "mark_text", "placed_numbers"]
-
 
 def clip(text: str, limit: int) -> tuple[str, int]:
     """The first `limit` characters and the number of characters cut."""

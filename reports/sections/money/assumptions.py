@@ -14,23 +14,6 @@ from ....evaluate.results import Assumption, Derivation, Money
 from ...stored import StoredRun
 from ...words import capital, variant_label
 
-__all__ = [
-    "ASSUMPTION",
-    "LINE",
-    "MARKS",
-    "AssumptionRow",
-    "DerivedLine",
-    "anchor",
-    "assumption_groups",
-    "assumption_sources",
-    "derivation_lines",
-    "derivation_steps",
-    "input_value",
-    "link",
-    "traced",
-    "words",
-]
-
 LINE, ASSUMPTION = "f", "a"  # a figure's derivation, an assumption
 
 

@@ -15,20 +15,6 @@ from ...stored import MOST_VARIANTS, StoredRun
 from ...words import variant_label
 from .assumptions import ASSUMPTION, LINE, traced
 
-__all__ = [
-    "CheaperWay",
-    "CostRow",
-    "alternative_rows",
-    "cheaper_way",
-    "cost_figure",
-    "cost_range",
-    "cost_rows",
-    "costed",
-    "counted_cost",
-    "hosts_machines",
-]
-
-
 Ends = tuple[float | None, float | None]
 NO_RANGE: Ends = (None, None)
 

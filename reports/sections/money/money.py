@@ -25,8 +25,6 @@ from .money_charts import (
     volume_rows,
 )
 
-__all__ = ["lead", "money_rows", "section"]
-
 NOT_KNOWN = "not known"
 
 

@@ -17,9 +17,6 @@ from ...stored import StoredRun
 from .assumptions import input_value, words
 from .costs import hosts_machines
 
-__all__ = ["parts_figure", "payback_figure", "saving_parts", "scenarios", "tornado_figure"]
-__all__ += ["tornado_finding", "volume_figure", "volume_rows"]
-
 # The parts of a saving, each with its name where it costs more instead: the guide, the model, the failures.
 PARTS = (
     ("Shorter prompt", "Longer prompt"),

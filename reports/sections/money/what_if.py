@@ -18,19 +18,6 @@ from ...page import Section
 from ...stored import StoredRun
 from ...words import named, variant_label
 
-__all__ = [
-    "Field",
-    "cost_note",
-    "cost_words",
-    "doubt_head",
-    "doubt_rows",
-    "field_groups",
-    "formula_inputs",
-    "json_block",
-    "lead",
-    "section",
-]
-
 DAYS_A_MONTH = 30.4375
 LONGEST = 36_525  # days: the longest horizon that `[roi]` accepts
 MOST = 1e12

@@ -5,8 +5,6 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["ENTRY_SCHEMA", "as_entries", "entries_of", "most_frequent_first"]
-
 # An item: its key; row, id, file and rule of the row to decide about, the evidence about it, what a repair changed or would
 # change; row, id and file of the row that it is compared with; the number that it is ordered by. Null is none.
 # file, other_file: as in `Texts`, null if the row has no text. other_line: the line of evaluate/outputs.jsonl

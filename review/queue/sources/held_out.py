@@ -10,8 +10,6 @@ from ....core import read_stored_table
 from ....curate import PAIRS, read_ledger, split_files
 from .entries import as_entries, entries_of
 
-__all__ = ["held_out_pairs", "leaks", "references"]
-
 _HELD_OUT = ("validation", "test")
 _SCHEMA = {"id": pl.String, "row": pl.UInt32, "output": pl.String, "reference_ok": pl.Boolean}
 

@@ -8,8 +8,6 @@ from ....curate import read_ledger
 from ..texts import SET_ASIDE
 from .entries import as_entries, most_frequent_first
 
-__all__ = ["conflicts", "near_duplicates", "rejected", "repaired", "waiting_rows"]
-
 _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity", "content", "fixed")
 _BORDER = 0.05  # above the threshold: copies that a slightly stricter setting would have kept
 

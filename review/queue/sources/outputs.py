@@ -11,8 +11,6 @@ from ....core import damage, open_stored, read_stored_table, stored_line
 from ....evaluate.results import Results
 from .entries import as_entries, entries_of
 
-__all__ = ["Outputs", "unlike"]
-
 _UNLIKE = 0.6  # share of the letters that two texts have in the same order, below which they are unlike
 _MOST, _FEWEST = 0.2, 20  # share of the tested pairs at most, of few pairs this many: free texts are all unlike
 _SCHEMA = {

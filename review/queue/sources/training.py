@@ -8,8 +8,6 @@ from ....core import read_stored_table
 from ....curate import read_ledger
 from .entries import entries_of
 
-__all__ = ["highest_losses"]
-
 _FENCE = 1.5  # quartile ranges above the upper quartile: Tukey's fence, beyond which values stand out
 _MOST = 200  # one afternoon of reading
 _SCHEMA = {"id": pl.String, "loss": pl.Float64, "first_loss": pl.Float64, "tokens": pl.Int64}
