@@ -17,7 +17,7 @@ from .each import Each, Kept, in_turn
 from .match import Corpus, DistinctTexts, RowsHere
 from .part import COLUMNS, Changes, CheckedPart, CurateRequest, PairTexts, check_part, content_forms, mask_texts
 from .read import RawPairs, ReadParts, named_once, pair_dates, renamed
-from .records import PersonalData
+from .row_records import PersonalData
 
 
 @dataclass(frozen=True)

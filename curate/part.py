@@ -12,7 +12,7 @@ from .check import Findings, examine, find_places, is_label, mask_groups, mask_p
 from .decisions import Override
 from .each import InMemory, Kept
 from .read import compared_inputs, compared_outputs, content_hash, moved_rows, pair_contents, without_guide
-from .records import PersonalData
+from .row_records import PersonalData
 from .settings import CurateSettings
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]

@@ -13,7 +13,8 @@ from .check_parts import CheckedPairs
 from .match import Canned, Relations
 from .paraphrases import meaning_sentence
 from .read import RawPairs
-from .records import Certificate, Paraphrases, PersonalData
+from .records import Certificate, Paraphrases
+from .row_records import PersonalData
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs

@@ -13,7 +13,7 @@ import polars as pl
 from ...style import render_fields
 from ..read.pair_table import TURNS, stored_turns
 from ..read.pairs import RawPairs
-from ..records import PersonalData, PersonalPlace
+from ..row_records import PersonalData, PersonalPlace
 from .personal import Masks, find_personal, mask_for, mask_text, may_hold_personal, places_in, replace_places
 
 NAMES = ("id", "group")

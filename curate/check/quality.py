@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ...style import KINDS, Check, Columns, Level, StyleSchema, check_columns, explain
-from ..records import FoundPlace, QualityFinding
+from ..row_records import FoundPlace, QualityFinding
 from .personal import mask_column
 
 _OUTLIER = 6.0  # robust standard deviations of log length: 1 in 10^9 for a normal distribution, so only extremes

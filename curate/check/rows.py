@@ -23,7 +23,7 @@ from ...style import (
     unknown_fields,
     unused_scopes,
 )
-from ..records import QualityFinding, ReferenceCheck, UnscoredCheck
+from ..row_records import QualityFinding, ReferenceCheck, UnscoredCheck
 from .personal import mask_column, mask_text
 from .quality import EVIDENCE_SCHEMA, FAULTS, Quality, find_faults, judge_quality
 

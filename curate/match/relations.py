@@ -15,7 +15,8 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from ..check.facts import is_label
 from ..check.personal import mask_column
-from ..records import CannedOutput, QualityFinding
+from ..records import CannedOutput
+from ..row_records import QualityFinding
 from .candidates import MOST_PAIRS, Method, MethodSetting, Skew, expected_recall
 from .corpus import Corpus, best_ranks, first_rows
 from .items import Compared, Edges, Items, compare_outputs, refuse_too_many

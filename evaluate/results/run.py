@@ -6,9 +6,11 @@ from typing import Any, Literal
 from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
+from .comparison import Comparison, Rival
+from .judgements import Judgements
 from .money import Money
-from .quality import Comparison, Quality, Reference, Requests, Rival, Share, Speed, Tokens, Way
-from .verdict import EarlierVerdict, Gate, Judgements, Problem, Risk, Verdict
+from .quality import Quality, Reference, Requests, Share, Speed, Tokens, Way
+from .verdict import EarlierVerdict, Gate, Problem, Risk, Verdict
 
 
 class HostedTraining(Record):
