@@ -32,13 +32,11 @@ from .records import (
     Notice,
     Paraphrases,
     RelationCounts,
-    RepairedRow,
-    RepairOffer,
-    Repairs,
     SplitCounts,
     ThresholdRow,
 )  # fmt: skip
 from .records import Outcomes as OutcomeCounts
+from .row_records import RepairedRow, RepairOffer, Repairs
 from .run_files import LEDGER_SCHEMA, OUTCOMES
 from .settings import CurateSettings
 from .split import SPLITS, effective_size, effective_splits, split_notes
