@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import common_options, reading_options
 
@@ -32,7 +32,7 @@ def command(
     turns: str | None,
     page: Path | None,
     reading: dict[str, Any],
-    talk: Talk,
+    talk: Console,
 ) -> None:
     """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
 

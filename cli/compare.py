@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import code_option, common_options
 
@@ -36,7 +36,7 @@ from .options import code_option, common_options
 @common_options
 def command(
     runs: tuple[Path, ...], variant: str | None, style: str | None, gates: tuple[str, ...], out: Path | None,
-    no_examples: bool, allow_code: bool, talk: Talk,
+    no_examples: bool, allow_code: bool, talk: Console,
 ) -> None:  # fmt: skip
     """Compare RUNS, run folders or projects (their newest run), on the requests that they share.
 

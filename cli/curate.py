@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import ConfigError, DataError, Fix, Talk, peak_bytes, quote, say
+from ..core import ConfigError, Console, DataError, Fix, peak_bytes, quote, say
 from .help import Grouped
 from .options import RunName, code_option, common_options, option_of, reading_options
 
@@ -117,7 +117,7 @@ class Taken:
 @common_options
 def command(
     source: Path | None, mask: bool, fix: Fix | None, dry_run: bool, threshold_table: bool, name: str | None, again: bool,
-    cluster: bool, allow_code: bool, talk: Talk, **stated: Any,
+    cluster: bool, allow_code: bool, talk: Console, **stated: Any,
 ) -> None:  # fmt: skip
     """Turn raw pairs into clean, leak-proof splits, with a ledger of every row.
 
@@ -160,7 +160,7 @@ def command(
         _print_dry_run(summary, Taken(summary["rows_read"], time.perf_counter() - started, peak_bytes()), talk)
 
 
-def _again(run: Path, *, allow_code: bool, talk: Talk) -> tuple[dict[str, Any], Path | None]:
+def _again(run: Path, *, allow_code: bool, talk: Console) -> tuple[dict[str, Any], Path | None]:
     """The summary of the run's pairs, curated again, and the folder."""
     from ..project import curate_again
 
@@ -174,7 +174,7 @@ def _refuse_beside_again(given: dict[str, Any]) -> None:
         raise ConfigError(f"--again curates a run as it was made before; leave --{option} out")
 
 
-def _print_curated(summary: dict[str, Any], folder: Path, talk: Talk) -> None:
+def _print_curated(summary: dict[str, Any], folder: Path, talk: Console) -> None:
     from ..reports import curated_text
 
     talk.answer(f"{curated_text(_record(summary))}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
@@ -188,7 +188,7 @@ def _record(summary: dict[str, Any]) -> "Curation":
     return from_json(completed(summary, Curation), Curation)
 
 
-def _print_dry_run(summary: dict[str, Any], taken: Taken, talk: Talk) -> None:
+def _print_dry_run(summary: dict[str, Any], taken: Taken, talk: Console) -> None:
     from ..reports import curated_text
 
     text = f"{curated_text(_record(summary))}\n\nThis was a dry run: nothing was written.\n{taken.text()}"

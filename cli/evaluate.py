@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Fix, Talk
+from ..core import Console, Fix
 from .help import Grouped
 from .options import RunName, code_option, common_options, limit_option
 
@@ -52,7 +52,7 @@ def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
     repair: tuple[str, ...], limits: dict[str, str | int] | None,
     baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
-    dry_run: bool, allow_code: bool, talk: Talk,
+    dry_run: bool, allow_code: bool, talk: Console,
 ) -> None:  # fmt: skip
     """Race the variants on the held-out pairs and give the verdict.
 

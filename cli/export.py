@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import common_options
 
@@ -35,7 +35,12 @@ SERVERS = ("ollama", "vllm", "llama.cpp")
 )
 @common_options
 def command(
-    run: Path, kind: str, out: Path | None, with_guide: bool, weights: Literal["merged", "adapter"] | None, talk: Talk
+    run: Path,
+    kind: str,
+    out: Path | None,
+    with_guide: bool,
+    weights: Literal["merged", "adapter"] | None,
+    talk: Console,
 ) -> None:
     """Write the clean splits of RUN in another format: OpenAI chat lines, TRL, CSV, Parquet or a datasets folder. With
     ollama, vllm or llama.cpp: the tuned model of RUN, as it was judged, for that server.
@@ -75,7 +80,7 @@ def command(
 
 
 def _export_model(
-    run: Path, server: str, out: Path | None, weights: Literal["merged", "adapter"] | None, talk: Talk
+    run: Path, server: str, out: Path | None, weights: Literal["merged", "adapter"] | None, talk: Console
 ) -> None:
     from ..deploy import export_serving
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 
@@ -38,7 +38,7 @@ def command(
     fail: bool,
     allow_code: bool,
     reading: dict[str, Any],
-    talk: Talk,
+    talk: Console,
 ) -> None:
     """Repair the outputs in FILE that break a rule of the style, and count the repairs by rule.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import common_options, option_of, reading_options
 
@@ -17,7 +17,7 @@ from .options import common_options, option_of, reading_options
 )
 @reading_options
 @common_options
-def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Talk) -> None:
+def command(folder: Path, file: Path | None, reading: dict[str, Any], talk: Console) -> None:
     """Create a project: FOLDER with a tuneworth.toml, and a style.yaml inferred from the pairs of --from FILE.
 
     Without a file, or if its outputs share no style, style.yaml is a basic one to start from.

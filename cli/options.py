@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from ..core import Limits, Talk
+from ..core import Console, Limits
 
 
 class Amount(click.ParamType):
@@ -50,7 +50,7 @@ def common_options(command: Callable) -> Callable:
     """Add the options of every command, passed to the command as one `talk`."""
 
     def with_talk(*args: Any, json: bool, quiet: bool, seed: int | None, debug: bool, **kwargs: Any) -> Any:
-        return command(*args, talk=Talk(json, quiet, seed or 0, seed is not None, debug), **kwargs)
+        return command(*args, talk=Console(json, quiet, seed or 0, seed is not None, debug), **kwargs)
 
     with_talk.__name__, with_talk.__doc__ = command.__name__, command.__doc__
     with_talk.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]

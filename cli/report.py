@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import code_option, common_options
 
@@ -18,7 +18,7 @@ from .options import code_option, common_options
 )  # fmt: skip
 @code_option
 @common_options
-def command(run: Path, no_examples: bool, files: tuple[Path, ...], allow_code: bool, talk: Talk) -> None:
+def command(run: Path, no_examples: bool, files: tuple[Path, ...], allow_code: bool, talk: Console) -> None:
     """Write report.html, report.md and junit.xml of RUN, a run folder or a project (its newest run).
 
     The verdict is updated from the current tuneworth.toml and style, using the stored outputs. Judgements are kept in the

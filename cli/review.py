@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import code_option, common_options
 
@@ -25,7 +25,7 @@ _GROUPS = {"The address": "--port --host --allow-remote"}
 @code_option
 @common_options
 def command(
-    run: Path, port: int, host: str, allow_remote: bool, who: str | None, no_open: bool, allow_code: bool, talk: Talk
+    run: Path, port: int, host: str, allow_remote: bool, who: str | None, no_open: bool, allow_code: bool, talk: Console
 ) -> None:
     """Open the workbench of RUN in the browser: the rows that wait for a decision, the style, and outputs to judge.
 

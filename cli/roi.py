@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import code_option, common_options
 
@@ -15,7 +15,7 @@ from .options import code_option, common_options
 @click.option("--explain", is_flag=True, help="Show how each figure is calculated.")
 @code_option
 @common_options
-def command(run: Path | None, config: Path | None, explain: bool, allow_code: bool, talk: Talk) -> None:
+def command(run: Path | None, config: Path | None, explain: bool, allow_code: bool, talk: Console) -> None:
     """What fine-tuning costs and saves, from stated numbers or from a run, whose verdict is updated.
 
     With --config, the [roi.NAME] tables describe the two variants: `prompted` and `tuned` if both exist. RUN is a run

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 )
 @code_option
 @common_options
-def run(project: Path | None, name: str | None, gates: tuple[str, ...], allow_code: bool, talk: Talk) -> None:
+def run(project: Path | None, name: str | None, gates: tuple[str, ...], allow_code: bool, talk: Console) -> None:
     """Curate, train, evaluate and report in one go.
 
     PROJECT is a folder with tuneworth.toml (default: the current one). Everything that later stages need is checked before
@@ -42,7 +42,7 @@ def run(project: Path | None, name: str | None, gates: tuple[str, ...], allow_co
     "--collected", is_flag=True, help="Judge the outputs of a live demo that came with the package: seconds, no torch."
 )
 @common_options
-def demo(out: Path | None, collected: bool, talk: Talk) -> None:
+def demo(out: Path | None, collected: bool, talk: Console) -> None:
     """Run the included example end to end: offline, on two CPU cores.
 
     Copies the project of catalogue lines for electronic parts, curates its 2,966 pairs, fits a LoRA on a sample of
@@ -57,7 +57,7 @@ def demo(out: Path | None, collected: bool, talk: Talk) -> None:
     _print_result(run_demo(out, collected=collected, talk=talk), talk)
 
 
-def _print_result(run: "Run", talk: Talk) -> None:
+def _print_result(run: "Run", talk: Console) -> None:
     """Print the result of a whole run, then check its gates, since the report is written even if one fails.
 
     Raises: GateFailed, or ConfigError for a gate on something that is not in the results.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..core import DataError, Talk, quote
+from ..core import Console, DataError, quote
 from .help import Grouped
 from .options import common_options
 
@@ -42,7 +42,7 @@ class _Listing(Grouped):
 )
 @common_options
 def command(
-    project: Path | None, filters: tuple[str, ...], sort: str | None, page: Path | None, verify: bool, talk: Talk
+    project: Path | None, filters: tuple[str, ...], sort: str | None, page: Path | None, verify: bool, talk: Console
 ) -> None:  # fmt: skip
     """List the runs of PROJECT, the newest first: verdicts, shares, costs, what changed, and disk space.
 
@@ -79,7 +79,7 @@ def command(
 @click.option("--keep", type=click.IntRange(min=1), required=True, metavar="N", help="Keep at least the newest N runs.")
 @click.option("--yes", is_flag=True, help="Remove them without asking.")
 @common_options
-def prune(project: Path | None, keep: int, yes: bool, talk: Talk) -> None:
+def prune(project: Path | None, keep: int, yes: bool, talk: Console) -> None:
     """Remove old runs of PROJECT, after showing which are removed, which are kept, and why.
 
     Besides the newest N, a run is kept if it has the newest verdict, if a file of the project names it or another kept run

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk, quote
+from ..core import Console, quote
 from .help import Grouped
 from .options import RunName, code_option, common_options
 
@@ -17,7 +17,7 @@ from .options import RunName, code_option, common_options
 )
 @code_option
 @common_options
-def command(project: Path | None, name: str | None, plan: bool, allow_code: bool, talk: Talk) -> None:
+def command(project: Path | None, name: str | None, plan: bool, allow_code: bool, talk: Console) -> None:
     """Search for the best prompt without training, as configured in [evaluate.search].
 
     Forms of the guide and sets of examples are compared by successive halving; with `reflection`, a model rewrites the

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import Amount, code_option, common_options
 
@@ -36,7 +36,7 @@ _GROUPS = {
 @common_options
 def command(
     run: Path, endpoint: str, model: str | None, key_env: str | None, variant: str | None, rows: int | None,
-    max_cost: Decimal | None, dry_run: bool, markdown: Path | None, allow_code: bool, talk: Talk,
+    max_cost: Decimal | None, dry_run: bool, markdown: Path | None, allow_code: bool, talk: Console,
 ) -> None:  # fmt: skip
     """Send a deployed model the requests that the judged one answered, and report whether it answers the same.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..core import Talk, as_json, quote
+from ..core import Console, as_json, quote
 from .help import Grouped
 from .options import code_option, common_options, reading_options
 
@@ -20,7 +20,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="The file to write (default: standard output).")
 @reading_options
 @common_options
-def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> None:
+def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Console) -> None:
     """Infer the style of the outputs in FILE, with the evidence for each rule, as a style.yaml to review.
 
     A rule that holds in at least 95% of the examples is a must rule, in at least 80% a should rule (by the lower end
@@ -54,7 +54,7 @@ def infer(file: Path, out: Path | None, reading: dict[str, Any], talk: Talk) -> 
 @reading_options
 @common_options
 def check(
-    file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
+    file: Path, style_path: Path, fail: bool, allow_code: bool, reading: dict[str, Any], talk: Console
 ) -> None:  # fmt: skip
     """Count the outputs in FILE that break each rule, with three examples of each."""
     from ..core import GateFailed
@@ -86,7 +86,7 @@ def check(
 @reading_options
 @common_options
 def guide(
-    style_path: Path, file: Path | None, short: bool, allow_code: bool, reading: dict[str, Any], talk: Talk
+    style_path: Path, file: Path | None, short: bool, allow_code: bool, reading: dict[str, Any], talk: Console
 ) -> None:
     """Write the style guide of STYLE in Markdown; with --example, it shows one good pair from that file."""
     from ..project import style_guide
@@ -99,7 +99,7 @@ def guide(
 @command.command("explain", cls=Grouped, epilog="Example:  tuneworth style explain ends_with")
 @click.argument("kind", required=False)
 @common_options
-def explain(kind: str | None, talk: Talk) -> None:
+def explain(kind: str | None, talk: Console) -> None:
     """Explain a KIND of check: what it checks, its parameters, an example, its sentence in the guide; or all kinds."""
     from ..style import explain_kind, reference_page
 

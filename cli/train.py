@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import ConfigError, Talk, quote, say
+from ..core import ConfigError, Console, quote, say
 from .help import Grouped
 from .options import Amount, RunName, code_option, common_options
 
@@ -64,7 +64,7 @@ _GROUPS = {
 def command(
     project: Path | None, name: str | None, dry_run: bool, drop_long: bool, merge: bool, gguf: bool, again: bool,
     curve: bool, on: str | None, plan_only: bool, max_cost: Decimal | None, yes: bool, connect: bool,
-    cancel: bool, allow_code: bool, talk: Talk,
+    cancel: bool, allow_code: bool, talk: Console,
 ) -> None:  # fmt: skip
     """Fit a LoRA adapter on the train split of the newest run.
 
@@ -127,7 +127,7 @@ def _options(**given: Any) -> str:
 
 def _train_on(
     project: Path | None, *, on: str, run: str | None, drop_long: bool, again: bool, plan_only: bool,
-    max_cost: Decimal | None, yes: bool, connect: bool, cancel: bool, talk: Talk,
+    max_cost: Decimal | None, yes: bool, connect: bool, cancel: bool, talk: Console,
 ) -> None:  # fmt: skip
     """Plan, start, resume or cancel training at a provider."""
     from ..deploy import cancel_hosted, plan_hosted, train_hosted
@@ -147,7 +147,7 @@ def _train_on(
     talk.next(f"tuneworth evaluate {quote(str(done.run.project.folder))}")
 
 
-def _agree(plan: "HostedPlan", *, yes: bool, talk: Talk) -> None:
+def _agree(plan: "HostedPlan", *, yes: bool, talk: Console) -> None:
     """Print the bill and ask for agreement. Raises: ConfigError without it."""
     talk.note(str(plan))
     if yes:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import Amount, code_option, common_options, limit_option
 
@@ -51,7 +51,7 @@ _GROUPS = {
 def command(
     run: Path, endpoints: tuple[str, ...], models: tuple[str, ...], key_env: str | None, log: Path | None, log_share: float,
     rows: int, max_cost: Decimal | None, dry_run: bool, markdown: Path | None, gate: bool, limits: dict[str, str | int] | None,
-    allow_code: bool, talk: Talk,
+    allow_code: bool, talk: Console,
 ) -> int:  # fmt: skip
     """Check whether a verdict still holds: the served model, live requests, prices, dates and volume.
 

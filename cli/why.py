@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..core import Talk
+from ..core import Console
 from .help import Grouped
 from .options import common_options
 
@@ -55,7 +55,7 @@ def command(
     who: str | None,
     yes: bool,
     undo: bool,
-    talk: Talk,
+    talk: Console,
 ) -> None:
     """Show what happened to ROW (its id or number) in RUN, by which rule and compared with which other row.
 
@@ -115,7 +115,7 @@ def _misused(row: str | None, which: "RowFilter", *, decide: str | None, undo: b
     return "--csv lists rows; leave --decide out" if decide is not None and given["csv"] else None
 
 
-def _explain(opened: "Run", run: Path, row: str, talk: Talk) -> None:
+def _explain(opened: "Run", run: Path, row: str, talk: Console) -> None:
     from ..project import explain_row
     from .words.why import next_for_row
 
@@ -124,7 +124,7 @@ def _explain(opened: "Run", run: Path, row: str, talk: Talk) -> None:
     talk.next(next_for_row(run, row, explanation, opened.folder))
 
 
-def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Talk, **why: Any) -> None:
+def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Console, **why: Any) -> None:
     from ..project import decide_row
     from .words.why import next_after_decision
 
@@ -137,7 +137,7 @@ def _decide_one(opened: "Run", row: str, decide: "Decision", talk: Talk, **why: 
 
 
 def _several(
-    opened: "Run", run: Path, which: "RowFilter", decide: "Decision | None", talk: Talk, *, csv: bool, **why: Any
+    opened: "Run", run: Path, which: "RowFilter", decide: "Decision | None", talk: Console, *, csv: bool, **why: Any
 ) -> None:
     if decide is None:
         _list(opened, run, which, talk, csv=csv)
@@ -145,7 +145,7 @@ def _several(
         _decide_all(opened, which, decide, talk, **why)
 
 
-def _list(opened: "Run", run: Path, which: "RowFilter", talk: Talk, *, csv: bool) -> None:
+def _list(opened: "Run", run: Path, which: "RowFilter", talk: Console, *, csv: bool) -> None:
     from ..core import printable, write_documents
     from ..project import list_rows
     from .words.why import next_for_rows, rows_text
@@ -161,7 +161,7 @@ def _list(opened: "Run", run: Path, which: "RowFilter", talk: Talk, *, csv: bool
 
 
 def _decide_all(
-    opened: "Run", which: "RowFilter", decide: "Decision", talk: Talk, *, because: str, who: str | None, yes: bool
+    opened: "Run", which: "RowFilter", decide: "Decision", talk: Console, *, because: str, who: str | None, yes: bool
 ) -> None:
     from ..core import ConfigError, say
     from ..project import decide_rows, list_rows
@@ -186,7 +186,7 @@ def _decide_all(
     talk.next(next_after_decision(opened.folder) + "; or take it back: --undo")
 
 
-def _undo(opened: "Run", talk: Talk) -> None:
+def _undo(opened: "Run", talk: Console) -> None:
     from ..core import say
     from ..project import undo_decisions
     from .words.why import next_after_decision

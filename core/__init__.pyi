@@ -12,7 +12,7 @@ from .config_text import read_written as read_written
 from .config_text import toml_name as toml_name
 from .config_text import written_bytes as written_bytes
 from .console import FIRST_ROWS as FIRST_ROWS
-from .console import Talk as Talk
+from .console import Console as Console
 from .console import fill_closed_streams as fill_closed_streams
 from .console import print_anywhere as print_anywhere
 from .console import printable as printable

@@ -48,7 +48,7 @@ class LastLine:
 
 
 @dataclass(frozen=True)
-class Talk:
+class Console:
     """Prints for people or, with `json`, for machines; with `quiet`, only the answer. Holds the options of every command.
 
     `timetable`: the longer work whose remaining time is shown next to that of each step.
@@ -104,7 +104,7 @@ def _is_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
 
 
-def follow(step: StepProgress, talk: Talk, wait: Callable[[float], bool]) -> None:
+def follow(step: StepProgress, talk: Console, wait: Callable[[float], bool]) -> None:
     """Print the step's line whenever one is due, until `wait`, which takes seconds, returns True."""
 
     def seconds_to_next() -> float:
@@ -117,7 +117,7 @@ def follow(step: StepProgress, talk: Talk, wait: Callable[[float], bool]) -> Non
 
 
 @contextmanager
-def _lines(step: StepProgress, talk: Talk) -> Iterator[Advance]:
+def _lines(step: StepProgress, talk: Console) -> Iterator[Advance]:
     """Log lines about the step while the block lasts, printed by a thread, since a long call reports nothing."""
     ended = threading.Event()
     thread = threading.Thread(target=follow, args=(step, talk, ended.wait), name="progress", daemon=True)
@@ -132,11 +132,11 @@ def _lines(step: StepProgress, talk: Talk) -> Iterator[Advance]:
 @contextmanager
 def _bar(step: StepProgress) -> Iterator[Advance]:
     """A progress bar while the block lasts, redrawn by a thread of rich."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.text import Text
 
-    console = Console(stderr=True)
+    console = RichConsole(stderr=True)
 
     class State(ProgressColumn):
         """What is done, and the time left now."""

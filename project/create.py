@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import yaml
 
-from ..core import ConfigError, Talk, write_whole
+from ..core import ConfigError, Console, write_whole
 from ..curate import Checkup, RawPairs, check_pairs, identifier_like, proposed_reading
 from ..style import infer_style
 from .curation.style import reading_settings, take_pairs
@@ -97,7 +97,7 @@ def create_project(
     pairs: str | Path | None = None,
     *,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
     **reading: Any,
 ) -> Created:
     """Create a folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
@@ -137,7 +137,7 @@ def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_examples(
-    file: Path, folder: Path, reading: Mapping[str, Any], talk: Talk
+    file: Path, folder: Path, reading: Mapping[str, Any], talk: Console
 ) -> tuple[str, str, dict[str, Any], Checkup]:
     """The project file, the style file, what was recognised in the examples, and their check-up."""
     raw = take_pairs(file, talk=talk, **reading)

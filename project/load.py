@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ..core import DataError, ModelError, Talk, install_command
+from ..core import Console, DataError, ModelError, install_command
 from ..evaluate import RUN_ADAPTER, check_rivals, check_roi, plan_variants
 from ..style import StyleSchema
 from .project import PROJECT_FILE, Project
@@ -93,7 +93,7 @@ def model_name(project: Project) -> str:
     return str(folder) if folder.is_dir() else project.train.model
 
 
-def load(project: Project, talk: Talk, name: str | None = None) -> "LoadedModel":
+def load(project: Project, talk: Console, name: str | None = None) -> "LoadedModel":
     """Load the project's model, or the model `name` of a variant, in the number format of `[train]`."""
     need_training(project)
     from ..train import TrainSettings, format_notices, load_model, set_threads

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import polars as pl
 
 from ..core import (
+    Console,
     RunBroken,
-    Talk,
     TuneworthError,
     changing,
     completed,
@@ -33,7 +33,7 @@ from .evaluation.gates import failed_gates
 from .project import Project, read_project
 from .runs import find_run, read_run, run_folder, update_run
 
-QUIET = Talk(quiet=True)
+QUIET = Console(quiet=True)
 CURATED = ("run.json", "curate/")  # what training needs undamaged
 TRAINED = (*CURATED, "train/")  # what an evaluation needs undamaged
 NOTHING = "Nothing has been curated or evaluated yet."
@@ -41,7 +41,7 @@ At = str | Path | None  # a project's folder or file; None for the current folde
 Made = TypeVar("Made")
 
 
-def console_for(talk: Talk | None, seed: int | None) -> Talk:
+def console_for(talk: Console | None, seed: int | None) -> Console:
     """The console for messages, silent if `talk` is None; a stated `seed` overrides that of `talk`."""
     talk = talk or QUIET
     return talk if seed is None else replace(talk, seed=seed, seed_given=True)
@@ -61,7 +61,7 @@ class Run:
         path: str | Path,
         *,
         project: Project | None = None,
-        talk: Talk | None = None,
+        talk: Console | None = None,
         parts: tuple[str, ...] = ("",),
     ) -> None:
         self.folder = run_folder(Path(path), parts)
@@ -71,7 +71,7 @@ class Run:
         self._made: dict[Hashable, tuple[Any, Any]] = {}
 
     @classmethod
-    def of(cls, run: "str | Path | Run", *, talk: Talk | None = None, parts: tuple[str, ...] = ("",)) -> "Run":
+    def of(cls, run: "str | Path | Run", *, talk: Console | None = None, parts: tuple[str, ...] = ("",)) -> "Run":
         """The run itself if it is open, else the run at a path."""
         return run if isinstance(run, Run) else cls(run, talk=talk, parts=parts)
 
@@ -290,7 +290,7 @@ def project_at(path: At, *, allow_code: bool = False) -> Project:
     return read_project(None if path is None else Path(path), allow_code=allow_code)
 
 
-def open_run(project: At, name: str | None, *, parts: tuple[str, ...], allow_code: bool, talk: Talk) -> Run:
+def open_run(project: At, name: str | None, *, parts: tuple[str, ...], allow_code: bool, talk: Console) -> Run:
     """The run called `name` of a project, or its newest one, for a stage that needs these parts of it undamaged.
 
     Raises: ConfigError if there is none; else as `read_project`.

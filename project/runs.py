@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from ..core import (
     RUN_LOCK,
     ConfigError,
+    Console,
     DataError,
-    Talk,
     as_json,
     changing,
     check_whole,
@@ -54,7 +54,7 @@ def new_run(project: Project) -> Path:
     return project.runs / f"{stamp}-{secrets.token_hex(2)}"
 
 
-def start_run(run: Path, talk: Talk, *, config: Mapping[str, Any], command: str, name: str, **more: Any) -> None:
+def start_run(run: Path, talk: Console, *, config: Mapping[str, Any], command: str, name: str, **more: Any) -> None:
     """Write the first `run.json` of a run, with `more` facts."""
     facts = {
         "id": new_id(),

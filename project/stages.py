@@ -9,8 +9,8 @@ from typing import Any
 from ..core import (
     UNKNOWN,
     ConfigError,
+    Console,
     Fix,
-    Talk,
     alone_in_run,
     completed,
     from_json,
@@ -40,7 +40,7 @@ def curate_project(
     cluster: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Run:
     """Curate a project's pairs into a new run, or again into the named `run`.
 
@@ -68,7 +68,7 @@ def curate_project(
 
 @contextmanager
 def _curating(
-    project: Project, folder: Path, talk: Talk, command: str, options: Mapping[str, Any] | None = None
+    project: Project, folder: Path, talk: Console, command: str, options: Mapping[str, Any] | None = None
 ) -> Iterator[Run]:
     """A run of this project to curate into, new or again, which is at `folder` once the block ends."""
     with replacing_curation(folder, talk) as stage:
@@ -82,7 +82,7 @@ def _curating(
         yield run
 
 
-def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Talk | None = None) -> Run:
+def curate_again(run: str | Path | Run, *, allow_code: bool = False, talk: Console | None = None) -> Run:
     """Curate a run's pairs again as before, with the decisions made since.
 
     The result is a new run of its project; a run that was made from a file is replaced.
@@ -121,7 +121,7 @@ def preview_curation(
     thresholds: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Curated:
     """The result of `curate_project` without writing anything. Raises: as `curate_project`."""
     opened = stated_project(project, mask=mask, fix=fix, allow_code=allow_code)
@@ -138,7 +138,7 @@ def run_project(
     preflight: Any = None,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Run:
     """Curate, train, evaluate and report: the whole pipeline. A named `run` resumes; finished stages are kept.
 
@@ -186,7 +186,7 @@ def _after_curating(
     evaluate_stage(opened, gates, loaded=loaded)
 
 
-def _curated(project: Project, name: str | None, talk: Talk, command: str) -> Run:
+def _curated(project: Project, name: str | None, talk: Console, command: str) -> Run:
     """The run to resume, or a new one, curated if necessary."""
     folder = find_run(project, name) if name else new_run(project)
     if not (folder / "curate" / "summary.json").exists():

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...core import Talk, quote, say
+from ...core import Console, quote, say
 from ...evaluate import AnswerStore, RemotePlan, Variant, forecast
 from ...project import PlannedRival, Project, Remote, plan_evaluation
 
 
-def print_plan(path: Path | None, name: str | None, talk: Talk, *, allow_code: bool) -> None:
+def print_plan(path: Path | None, name: str | None, talk: Console, *, allow_code: bool) -> None:
     """Print each variant with the source of its outputs, and the requests still to send to endpoints.
 
     Raises: ConfigError if the evaluation would be refused for personal data, prices or addresses.

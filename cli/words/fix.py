@@ -51,10 +51,10 @@ def fix_lines(fixed: "FixedOutputs") -> str:
 
 def print_diff(fixed: "FixedOutputs") -> None:
     """Each changed output on standard output: its row and rules, then the lines before and after."""
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.text import Text
 
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console = RichConsole(highlight=False, markup=False, emoji=False, soft_wrap=True)
     changes = fixed.repaired.changes.select("index", "rule").iter_rows()
     for index, rows in groupby(changes, key=lambda row: row[0]):
         number, id, output = fixed.pairs.select("row", "id", "output").row(index)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import polars as pl
 
-from ...core import GateFailed, Talk, printable, write_whole
+from ...core import Console, GateFailed, printable, write_whole
 from ...evaluate import (
     FEWEST_TOKENS,
     AnswerStore,
@@ -101,7 +101,7 @@ def served_name(served: Served) -> str:
 def plan_serving(
     run: str | Path, endpoint: str, *, model: str | None = None, key_env: str | None = None, variant: str | None = None,
     rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> ServePlan:  # fmt: skip
     """What `check_serving` would send; no output is requested. If `model` is None, the server's models are listed.
 
@@ -168,7 +168,7 @@ class ServeCheck:
 def check_serving(
     run: str | Path, endpoint: str, *, model: str | None = None, key_env: str | None = None, variant: str | None = None,
     rows: int | None = None, max_cost: Decimal | None = None, allow_code: bool = False, seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> ServeCheck:  # fmt: skip
     """Send the requests of a judged variant to the model at `endpoint`, and compare its answers with the recorded ones.
 

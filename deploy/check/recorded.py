@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import DataError, ModelError, Talk, nearest
+from ...core import Console, DataError, ModelError, nearest
 from ...curate import read_tested
 from ...evaluate import AUTO, RUN_ADAPTER, NearestExamples, Raw, Variant, read_raws, token_limit
 from ...evaluate.results import Results
@@ -39,7 +39,7 @@ class Recorded:
         return self.outputs.unique("id", keep="first", maintain_order=True)
 
 
-def open_judged(path: str | Path, *, allow_code: bool, talk: Talk) -> Run:
+def open_judged(path: str | Path, *, allow_code: bool, talk: Console) -> Run:
     """The run at a path, or the newest one of a project there; with `allow_code`, its style may run code.
 
     Raises: as `Run`; ConfigError if the project has errors.

@@ -11,9 +11,9 @@ import polars as pl
 
 from ...core import (
     ConfigError,
+    Console,
     Key,
     StaleAnswerError,
-    Talk,
     address_problems,
     calls_url,
     fetch,
@@ -261,7 +261,7 @@ def budget_of(run: Run, plans: Sequence[RemotePlan], answers: AnswerStore, *, ma
 
 
 def send_requests(
-    run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Talk
+    run: Run, plan: RemotePlan, answers: AnswerStore, *, max_cost: Decimal | None, talk: Console
 ) -> pl.DataFrame:
     """The outputs of a checked plan (columns of OUTPUT_SCHEMA): the missing ones are requested, the others were stored.
 

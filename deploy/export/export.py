@@ -11,9 +11,9 @@ from typing import Any
 
 from ...core import (
     ConfigError,
+    Console,
     ModelError,
     RunBroken,
-    Talk,
     check_digests,
     disk_refusals,
     free_bytes,
@@ -50,7 +50,7 @@ class ServingExport:
 
 def export_serving(
     run: str | Path | Run, server: str, *, out: str | Path | None = None, weights: Weights | None = None,
-    talk: Talk = QUIET,
+    talk: Console = QUIET,
 ) -> ServingExport:  # fmt: skip
     """Write the judged model of a run for `ollama`, `vllm` or `llama.cpp`; by default into RUN/export/SERVER.
 

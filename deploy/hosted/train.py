@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, Talk, adopt, damage_is_named, read_key, read_written, say, sha256_file, write_whole
+from ...core import ConfigError, Console, adopt, damage_is_named, read_key, read_written, say, sha256_file, write_whole
 from ...project import CURATED, PROJECT_FILE, At, Run, alone_in, console_for, open_run, put_aside
 from .bill import cost_of
 from .client import Client, Pauses
@@ -43,7 +43,7 @@ class HostedTraining:
 
 def plan_hosted(
     project: At = None, *, on: str, run: str | None = None, drop_long: bool = False, again: bool = False,
-    max_cost: Decimal | None = None, today: date | None = None, seed: int | None = None, talk: Talk | None = None,
+    max_cost: Decimal | None = None, today: date | None = None, seed: int | None = None, talk: Console | None = None,
 ) -> HostedPlan:  # fmt: skip
     """What `train_hosted` would send and what that would cost; nothing is sent or written.
 
@@ -59,7 +59,7 @@ def plan_hosted(
 def train_hosted(
     project: At = None, *, on: str, run: str | None = None, drop_long: bool = False, again: bool = False,
     max_cost: Decimal | None = None, connect: bool = False, confirm: Callable[[HostedPlan], None] | None = None,
-    today: date | None = None, pauses: Pauses | None = None, seed: int | None = None, talk: Talk | None = None,
+    today: date | None = None, pauses: Pauses | None = None, seed: int | None = None, talk: Console | None = None,
 ) -> HostedTraining:  # fmt: skip
     """Train on a run's train split at the provider `on`; a job that was started is resumed, never started twice.
 
@@ -90,7 +90,7 @@ def train_hosted(
 
 
 def cancel_hosted(
-    project: At = None, *, on: str, run: str | None = None, pauses: Pauses | None = None, talk: Talk | None = None
+    project: At = None, *, on: str, run: str | None = None, pauses: Pauses | None = None, talk: Console | None = None
 ) -> str:
     """Cancel the job of a run at its provider; returns its state in words.
 

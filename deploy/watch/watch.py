@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, Limits, Talk, printable
+from ...core import ConfigError, Console, Limits, printable
 from ...evaluate import AnswerStore
 from ...evaluate.results import Assumption, Results
 from ...project import ElsewhereError, Run, console_for, evaluate_again
@@ -70,7 +70,7 @@ class Watched:
 
 def watch_run(
     path: str | Path, settings: WatchSettings, *, now: datetime | None = None, allow_code: bool = False,
-    seed: int | None = None, talk: Talk | None = None,
+    seed: int | None = None, talk: Console | None = None,
 ) -> Watched:  # fmt: skip
     """Look at the served models and the log, reread prices, volume and dates, and decide again.
 
@@ -116,7 +116,7 @@ def plan_watch(
     *,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> list[str]:
     """What `watch_run` would send, a line for each endpoint; nothing is sent.
 
@@ -134,7 +134,7 @@ def plan_watch(
     return lines
 
 
-def _opened(path: str | Path, settings: WatchSettings, *, allow_code: bool, talk: Talk) -> Run:
+def _opened(path: str | Path, settings: WatchSettings, *, allow_code: bool, talk: Console) -> Run:
     run = open_judged(path, allow_code=allow_code, talk=talk)
     if run.facts.get("judged") is not None and (settings.served or settings.log is not None):
         raise ConfigError(

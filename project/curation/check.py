@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import Talk, quote, split_command
+from ...core import Console, quote, split_command
 from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, proposing_columns, read_frame, read_pairs
 from ..run import QUIET
 from .style import reading_settings
@@ -39,7 +39,7 @@ class CheckedData:
         return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
-def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Talk = QUIET, **columns: Any) -> CheckedData:
+def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console = QUIET, **columns: Any) -> CheckedData:
     """What to know about pairs before curating them, the most important first, with the options to use.
 
     `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. If no column is named or recognised, the

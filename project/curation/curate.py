@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import polars as pl
 
-from ...core import DataError, Talk, carry, changing, disk_refusals, read_manifest, sha256_file, write_whole
+from ...core import Console, DataError, carry, changing, disk_refusals, read_manifest, sha256_file, write_whole
 from ...curate import (
     Curated,
     CurateSettings,
@@ -66,7 +66,7 @@ def curate_pairs(
     thresholds: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Curated:
     """Clean pairs, splits that cannot leak, and a ledger of every row, from a file or table of pairs.
 
@@ -176,7 +176,7 @@ def curate_stage(
 
 
 @contextmanager
-def replacing_curation(run: Path, talk: Talk) -> Iterator[Path]:
+def replacing_curation(run: Path, talk: Console) -> Iterator[Path]:
     """A folder for the new curation of a run, with its run.json; it replaces the earlier run when the block ends.
 
     With the same splits, training and results stay. Those of other splits do not belong to the later run: the training is
@@ -210,7 +210,7 @@ def _splits(run: Path) -> dict[str, str]:
 
 
 def _curated(
-    project: Project, talk: Talk, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
+    project: Project, talk: Console, *, seed: int, files: ProjectFiles, thresholds: bool, table: Any
 ) -> tuple[RawPairs, PinnedSplits, Curated, int]:
     """The pairs as read, the split assignments of earlier runs, the result of curating, and how many decisions there are.
 
@@ -234,7 +234,7 @@ def _curated(
     return raw, assigned, curated, len(overrides)
 
 
-def read_decisions(files: ProjectFiles, talk: Talk) -> tuple[tuple[Override, ...], str]:
+def read_decisions(files: ProjectFiles, talk: Console) -> tuple[tuple[Override, ...], str]:
     """The decisions to replay, and a warning about a half-written last line, which is left out.
 
     Raises: DataError naming every line that is not a decision.
@@ -255,7 +255,7 @@ def warned(curation: Curation, **texts: str) -> Curation:
 
 
 def curate_unwritten(
-    project: Project, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None, talk: Talk
+    project: Project, *, files: ProjectFiles | None = None, thresholds: bool = False, table: Any = None, talk: Console
 ) -> Curated:
     """The result of `curate_stage` without writing anything; the split assignments are not recorded either."""
     files = files or ProjectFiles.of_project(project.folder)
@@ -274,7 +274,7 @@ def record_splits(files: ProjectFiles, assigned: PinnedSplits, ledger: pl.DataFr
         return pin_splits(files.splits, assigned, ledger)
 
 
-def note_warnings(curation: Curation, talk: Talk) -> None:
+def note_warnings(curation: Curation, talk: Console) -> None:
     """Print each warning of a curation as a note, except those that the final answer reports with a reason."""
     for warning in curation.warnings:
         if warning.code != "split_size":

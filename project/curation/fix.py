@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, Talk, disk_refusals, notebook_page, say, write_whole
+from ...core import ConfigError, Console, disk_refusals, notebook_page, say, write_whole
 from ...curate import answered_lines
 from ...style import KINDS, Repaired, StyleSchema, missing_fields, pair_columns, read_style, repair_columns
 from ..run import QUIET
@@ -95,7 +95,7 @@ def fix_outputs(
     out: str | Path | None = None,
     overwrite: bool = False,
     allow_code: bool = False,
-    talk: Talk = QUIET,
+    talk: Console = QUIET,
     **columns: Any,
 ) -> FixedOutputs:
     """The outputs of `pairs` repaired by the rules of a style; `pairs` and `columns` are as for `infer_style`.

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, notebook_page, say
+from ...core import ConfigError, Console, DataError, notebook_page, say
 from ...curate import DataSettings, RawPairs, proposing_columns, read_frame, read_pairs
 from ...style import (
     Discrimination,
@@ -31,7 +31,7 @@ MOST_RULES = 50  # that a notebook shows
 
 
 def infer_style(
-    pairs: Any, *, name: str | None = None, seed: int = 0, talk: Talk = QUIET, **columns: Any
+    pairs: Any, *, name: str | None = None, seed: int = 0, talk: Console = QUIET, **columns: Any
 ) -> InferredStyle:
     """The style of the outputs in `pairs`, with the evidence for each rule; `text` is a style.yaml.
 
@@ -96,7 +96,7 @@ class CheckedStyle:
 
 
 def check_style(
-    pairs: Any, style: str | Path | StyleSchema, *, allow_code: bool = False, talk: Talk = QUIET, **columns: Any
+    pairs: Any, style: str | Path | StyleSchema, *, allow_code: bool = False, talk: Console = QUIET, **columns: Any
 ) -> CheckedStyle:
     """How many outputs of `pairs` break each rule of a style. `pairs` and `columns` are as for `infer_style`.
 
@@ -112,7 +112,7 @@ def check_style(
 
 def style_guide(
     style: str | Path | StyleSchema, pairs: Any = None, *, short: bool = False, allow_code: bool = False,
-    talk: Talk = QUIET, **columns: Any,
+    talk: Console = QUIET, **columns: Any,
 ) -> str:  # fmt: skip
     """The style guide of a style in Markdown, with one good pair as an example if `pairs` are given.
 
@@ -139,7 +139,7 @@ def reading_settings(pairs: Any, **columns: Any) -> DataSettings:
         raise ConfigError(str(error)) from None
 
 
-def take_pairs(pairs: Any, *, talk: Talk = QUIET, **columns: Any) -> RawPairs:
+def take_pairs(pairs: Any, *, talk: Console = QUIET, **columns: Any) -> RawPairs:
     """The pairs of a path or table, with a note about the recognised columns.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.

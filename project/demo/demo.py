@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Talk, Timetable, install_command
+from ...core import ConfigError, Console, Timetable, install_command
 from ..load import lacks_for_training, load, runs_here
 from ..project import Project, read_project
 from ..run import Run, console_for
@@ -22,7 +22,7 @@ FOLDER, COLLECTED_FOLDER = Path("tuneworth-demo"), Path("tuneworth-demo-collecte
 
 
 def run_demo(
-    out: Path | None = None, *, collected: bool = False, seed: int | None = None, talk: Talk | None = None
+    out: Path | None = None, *, collected: bool = False, seed: int | None = None, talk: Console | None = None
 ) -> Run:
     """Run the included example end to end in the folder `out`, by default one in the current folder.
 
@@ -55,7 +55,7 @@ def run_demo(
     return run_project(out, command=COMMAND, loaded=loaded, preflight=preflight, talk=talk)
 
 
-def _planned(project: Project, talk: Talk, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel", "Preflight"]:
+def _planned(project: Project, talk: Console, *, chosen: bool) -> tuple[DemoPlan, "LoadedModel", "Preflight"]:
     """The plan of a demo of this project, its model, and the preflight that measured it.
 
     Unless the sizes are to be `chosen`, they are those of the project.

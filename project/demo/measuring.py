@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ...core import Talk
+from ...core import Console
 from ...evaluate import (
     GenerationWork,
     Variant,
@@ -32,7 +32,7 @@ RULES = 60  # tokens in which a retry names the broken rules
 
 
 def measure_demo(
-    project: Project, *, most: tuple[int | None, int | None], loaded: "LoadedModel", talk: Talk, watch: Stopwatch
+    project: Project, *, most: tuple[int | None, int | None], loaded: "LoadedModel", talk: Console, watch: Stopwatch
 ) -> tuple[DemoWork, DemoSpeed, "Preflight"]:
     """The work of a demo, the speed of this machine, and the preflight that measured it; nothing is written.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Fix, Limits, Talk, carry, changing, home_of, open_regular, write_whole
+from ...core import ConfigError, Console, DataError, Fix, Limits, carry, changing, home_of, open_regular, write_whole
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
     Evaluated,
@@ -52,7 +52,7 @@ def judge_outputs(
     out: str | Path | None = None,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Run:
     """Judge collected outputs on the same test pairs: the run with its results, verdict and report.
 
@@ -106,7 +106,7 @@ def judge_outputs(
 
 
 def _read_all(
-    pairs: Any, sources: Mapping[str, Any], data: DataSettings, columns: Mapping[str, str | None], talk: Talk
+    pairs: Any, sources: Mapping[str, Any], data: DataSettings, columns: Mapping[str, str | None], talk: Console
 ) -> tuple[pl.DataFrame, list[Raw]]:
     """The test pairs, and the outputs of each variant."""
     raw = _pairs(pairs, DataSettings(path="", limits=data.limits) if _is_curated(pairs) else data, talk)
@@ -194,7 +194,7 @@ def _reading(
         raise ConfigError(f"limits: {error}") from None
 
 
-def _pairs(pairs: Any, data: DataSettings, talk: Talk) -> RawPairs:
+def _pairs(pairs: Any, data: DataSettings, talk: Console) -> RawPairs:
     """The test pairs; unreadable rows are reported. Raises: DataError if there are none."""
     path = Path(pairs) if isinstance(pairs, str | Path) else None
     where = "the table of pairs" if path is None else path
@@ -227,7 +227,7 @@ def _start(
     project: Project | None,
     sources: Sequence[tuple[str, Any]],
     style: StyleSchema | None,
-    talk: Talk,
+    talk: Console,
 ) -> Run:
     """The run in a folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
 
@@ -258,7 +258,7 @@ def _raw(
     name: str,
     source: Any,
     pairs: pl.DataFrame,
-    talk: Talk,
+    talk: Console,
     *,
     columns: Mapping[str, str],
     made: tuple[Way, tuple[str, ...]],

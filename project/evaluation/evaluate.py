@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from msgspec import structs
 
-from ...core import DataError, Talk, alone_in_run, read_record
+from ...core import Console, DataError, alone_in_run, read_record
 from ...curate import Curation, Tested
 from ...evaluate import (
     AUTO,
@@ -46,7 +46,7 @@ def evaluate_run(
     gates: Sequence[str] = (),
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Run:
     """Compare the project's variants on the test pairs of its newest run, or of the named `run`: verdict and report.
 
@@ -67,7 +67,7 @@ def plan_evaluation(
     run: str | None = None,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> tuple[list[OutputSet], Remote, AnswerStore, list[PlannedRival]]:
     """What `evaluate_run` would request: all outputs, those of endpoints, the answers that already exist, and rivals.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, DataError, Talk, read_toml
+from ...core import ConfigError, Console, DataError, read_toml
 from ...evaluate import Money, check_roi, compute_money, read_roi, with_price_path
 from ...evaluate.results import Results
 from ..project import PROJECT_FILE, exact
@@ -87,7 +87,7 @@ def evaluated_run(path: Path) -> Path:
     )
 
 
-def decide_by_money(path: Path, *, allow_code: bool = False, talk: Talk | None = None) -> tuple[Run, Money, Changes]:
+def decide_by_money(path: Path, *, allow_code: bool = False, talk: Console | None = None) -> tuple[Run, Money, Changes]:
     """Update the verdict of the run at a path, whose costs must be stated; returns the run, its money and what changed.
 
     Raises: as `evaluated_run` and `decide_again`; ConfigError if no costs are stated.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ...core import Talk, say
+from ...core import Console, say
 from ...evaluate import (
     Again,
     AnswerStore,
@@ -220,7 +220,7 @@ class Session:
 
 
 @contextmanager
-def sending(talk: Talk, store: AnswerStore, budget: Budget, *, title: str) -> Iterator[Session]:
+def sending(talk: Console, store: AnswerStore, budget: Budget, *, title: str) -> Iterator[Session]:
     """A session with a progress bar while the block lasts."""
     with talk.progress(title) as advance:
         yield Session(store, budget, Traffic(advance, budget), lambda text: talk.note(f"warning: {text}"))

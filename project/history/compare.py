@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import asdict, replace
 
-from ...core import ConfigError, DataError, Talk, TuneworthError, as_json, printable
+from ...core import ConfigError, Console, DataError, TuneworthError, as_json, printable
 from ...evaluate import ComparedJudged, ComparedRun, Comparisons, Judged, compare_judged
 from ...reports import compared_html, compared_text, write_comparison
 from ..evaluation.gates import evaluate_gates, failed_gates, parse_gate
@@ -71,7 +71,7 @@ def compare_runs(
     style: str | Path | None = None,
     gates: Sequence[str] = (),
     allow_code: bool = False,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> ComparedRuns:
     """Compare judged runs: the last with the first, and if there are more, each with the one before it.
 

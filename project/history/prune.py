@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from ...core import ConfigError, Locked, Talk, alone, disk_refusals, write_synced
+from ...core import ConfigError, Console, Locked, alone, disk_refusals, write_synced
 from ...reports import RunEntry
 from ..project import find_project
 from ..run import QUIET, At
@@ -98,7 +98,7 @@ def _fate(entry: RunEntry, why: str | None, keep: int) -> Fate:
     return Fate(entry.name, why is None, reason, entry.disk_bytes, entry.created, verdict)
 
 
-def prune_runs(plan: PrunePlan, *, talk: Talk | None = None) -> Pruned:
+def prune_runs(plan: PrunePlan, *, talk: Console | None = None) -> Pruned:
     """Remove the runs of a plan and what an earlier prune left; runs that have come into use since are spared.
 
     Each run is first moved away atomically and then deleted, so a kill leaves no partial run; the next prune finishes.

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, say
+from ...core import ConfigError, Console, DataError, say
 from ...evaluate import (
     BYTES_PER_TOKEN,
     REFLECTED,
@@ -110,7 +110,7 @@ def plan_search(
     run: str | None = None,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> SearchPlan:
     """What `search_prompt` would request; nothing is sent.
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from ...core import Talk, say
+from ...core import Console, say
 from ...evaluate import (
     SEARCHED,
     Mistake,
@@ -33,7 +33,7 @@ def search_prompt(
     run: str | None = None,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> SearchResult:
     """Search for the best prompt of `[evaluate.search] variant`, and store it in the run as the variant `searched`.
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core import ConfigError, Talk, changing, link_file, quote, read_stored
+from ...core import ConfigError, Console, changing, link_file, quote, read_stored
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def put_aside(run: Run) -> None:
 
 
 @contextmanager
-def setting_aside(run: Path, talk: Talk) -> Iterator[Callable[[], None]]:
+def setting_aside(run: Path, talk: Console) -> Iterator[Callable[[], None]]:
     """A function that puts the training in a run aside, with the results of its adapter, as part of the block's change.
 
     They go to the folder `train-1` (or `train-2`, ...) of the run. Nothing happens if the block fails.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ModelError, Talk
+from ...core import Console, ModelError
 from ..load import missing_packages
 from ..run import CURATED, At, Run, console_for, open_run
 from .train import stated_settings, training_pairs
@@ -56,7 +56,7 @@ def preview_without_model(
     drop_long: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> PartialPlan | None:
     """What `preview_training` would say without its model; None if the packages for training are installed.
 

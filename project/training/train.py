@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import ConfigError, DataError, Talk, adopt, alone_in_run, read_manifest, read_stored, say, write_whole
+from ...core import ConfigError, Console, DataError, adopt, alone_in_run, read_manifest, read_stored, say, write_whole
 from ..gather.output_plan import limit_of
 from ..load import load
 from ..run import Run
@@ -263,7 +263,7 @@ def request_fields(pairs: pl.DataFrame) -> tuple[str, ...]:
 
 
 @contextmanager
-def shown_fit(talk: Talk, *, validates: bool) -> Iterator["Callback"]:
+def shown_fit(talk: Console, *, validates: bool) -> Iterator["Callback"]:
     """A callback that advances the progress bar, and prints a line with each validation loss, or ten in all without one."""
     with talk.progress("training") as advance:
 

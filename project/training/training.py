@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ...core import DataError, Talk, as_json, from_json, notebook_page, printable, quote, say
+from ...core import Console, DataError, as_json, from_json, notebook_page, printable, quote, say
 from ...evaluate.results import LearningCurve
 from ..load import load
 from ..run import CURATED, At, Run, console_for, open_run, resumable
@@ -70,7 +70,7 @@ def train_adapter(
     learning_curve: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Training:
     """Fit a LoRA adapter on the train split of a project's newest run, or of the one named `run`.
 
@@ -103,7 +103,7 @@ def preview_training(
     again: bool = False,
     allow_code: bool = False,
     seed: int | None = None,
-    talk: Talk | None = None,
+    talk: Console | None = None,
 ) -> Planned:
     """What `train_adapter` would do and need; nothing is trained or written. Raises: as `train_adapter`."""
     opened = open_run(project, run, parts=CURATED, allow_code=allow_code, talk=console_for(talk, seed))

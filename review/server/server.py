@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...core import RunBroken, Talk, TuneworthError, has_room, is_out_of_memory
+from ...core import Console, RunBroken, TuneworthError, has_room, is_out_of_memory
 from .desk import Desk, ElsewhereError, MissingError
 from .requests import Asked, read_body
 from .security import TOO_LARGE, Guard, Served, TooLargeError
@@ -65,7 +65,7 @@ _WRITING: dict[str, Work] = {
 }  # fmt: skip
 
 
-def application(desk: Desk, served: Served, talk: Talk) -> Guard:
+def application(desk: Desk, served: Served, talk: Console) -> Guard:
     """The workbench as an ASGI application, with the guard in front of it."""
     routes = [
         Route("/", _page),
@@ -78,14 +78,14 @@ def application(desk: Desk, served: Served, talk: Talk) -> Guard:
     return Guard(app, served)
 
 
-def _reads(desk: Desk, work: Work, talk: Talk) -> Endpoint:
+def _reads(desk: Desk, work: Work, talk: Console) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         return await run_in_threadpool(_answer, desk, work, lambda: Asked(request.query_params), talk)
 
     return endpoint
 
 
-def _writes(desk: Desk, work: Work, talk: Talk) -> Endpoint:
+def _writes(desk: Desk, work: Work, talk: Console) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         return await run_in_threadpool(_answer, desk, work, lambda: read_body(body), talk)
@@ -93,7 +93,7 @@ def _writes(desk: Desk, work: Work, talk: Talk) -> Endpoint:
     return endpoint
 
 
-def _answer(desk: Desk, work: Work, read: Callable[[], Asked], talk: Talk) -> Response:
+def _answer(desk: Desk, work: Work, read: Callable[[], Asked], talk: Console) -> Response:
     """The answer of the desk; an error that a person can settle with its sentence, any other with its traceback here."""
     try:
         return _json(work(desk, read()))
@@ -109,7 +109,7 @@ def _answer(desk: Desk, work: Work, read: Callable[[], Asked], talk: Talk) -> Re
         return _failed(error, talk)
 
 
-def _failed(error: Exception, talk: Talk) -> Response:
+def _failed(error: Exception, talk: Console) -> Response:
     """The answer after an error that is not about what was asked."""
     if is_out_of_memory(error) or not has_room():
         text = "out of memory; close other programs, look at what is saved, then try again"

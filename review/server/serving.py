@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core import ConfigError, Talk, install_command, say
+from ...core import ConfigError, Console, install_command, say
 from .security import Served, new_token, served_names
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def need_review() -> None:
 
 def serve_review(
     run: "Run", *, host: str = "127.0.0.1", port: int = 0, allow_remote: bool = False, who: str | None = None,
-    open_page: bool = True, allow_code: bool = False, talk: Talk,
+    open_page: bool = True, allow_code: bool = False, talk: Console,
 ) -> int:  # fmt: skip
     """Serve the workbench of a run until Ctrl-C, and return how many decisions were made.
 
@@ -121,7 +121,7 @@ def _reached(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _announce(desk: "Desk", address: str, talk: Talk) -> None:
+def _announce(desk: "Desk", address: str, talk: Console) -> None:
     lines = [
         f"Reviewing {desk.folder}",
         f"Decisions go to {desk.file}",
@@ -139,7 +139,7 @@ def _has_browser() -> bool:
     return windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _serve(desk: "Desk", served: Served, listening: socket.socket, talk: Talk) -> None:
+def _serve(desk: "Desk", served: Served, listening: socket.socket, talk: Console) -> None:
     """Answer requests until Ctrl-C or a SIGTERM; running requests have a second to finish."""
     import uvicorn
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tuneworth.core import ConfigError, Talk
+from tuneworth.core import ConfigError, Console
 from tuneworth.deploy import Pauses, plan_hosted, train_hosted
 from tuneworth.deploy.hosted.bill import count_tokens
 from tuneworth.deploy.hosted.fireworks import Fireworks
@@ -235,7 +235,7 @@ def test_ctrl_c_says_that_the_job_goes_on_and_cancel_stops_it(curated: Any, comm
             if server.jobs:
                 raise KeyboardInterrupt
 
-        class Heard(Talk):
+        class Heard(Console):
             def note(self, text: str) -> None:
                 told.append(text)
 

@@ -10,13 +10,13 @@ import threading
 
 import pytest
 
-from tuneworth.core import ExpectedStep, StepProgress, Talk, Timetable
+from tuneworth.core import Console, ExpectedStep, StepProgress, Timetable
 from tuneworth.core.console import LastLine, follow
 
 
 def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pytest.CaptureFixture[str]) -> None:
     now, printed = [0.0], []
-    talk = Talk(last_line=LastLine(clock=lambda: now[0]))
+    talk = Console(last_line=LastLine(clock=lambda: now[0]))
     step = StepProgress("plain", clock=lambda: now[0])
     step.advance(0, 80, "outputs")
 
@@ -37,7 +37,7 @@ def test_a_log_gets_a_line_before_thirty_seconds_of_silence_are_over(capsys: pyt
 
 def test_another_line_of_the_command_delays_the_next_one(capsys: pytest.CaptureFixture[str]) -> None:
     now, waits = [0.0], []
-    talk = Talk(last_line=LastLine(clock=lambda: now[0]))
+    talk = Console(last_line=LastLine(clock=lambda: now[0]))
 
     def wait(seconds: float) -> bool:
         waits.append(seconds)
@@ -59,7 +59,7 @@ class Closed(io.StringIO):
 
 def test_lines_end_when_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     now, waits = [0.0], []
-    talk = Talk(last_line=LastLine(clock=lambda: now[0]))
+    talk = Console(last_line=LastLine(clock=lambda: now[0]))
     monkeypatch.setattr("sys.stderr", Closed())
 
     def wait(seconds: float) -> bool:
@@ -71,9 +71,9 @@ def test_lines_end_when_nobody_reads_the_log(monkeypatch: pytest.MonkeyPatch) ->
     assert waits == [20]
 
 
-@pytest.mark.parametrize("talk", [Talk(), Talk(json=True), Talk(quiet=True)])
+@pytest.mark.parametrize("talk", [Console(), Console(json=True), Console(quiet=True)])
 def test_a_short_step_prints_nothing_however_long_the_log_was_silent(
-    talk: Talk, capsys: pytest.CaptureFixture[str]
+    talk: Console, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk.last_line.at -= 100
     with talk.progress("plain") as advance:
@@ -86,7 +86,7 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
 ) -> None:
     monkeypatch.setattr("tuneworth.core.console.LINES_APART", 0.0)
     monkeypatch.setattr("tuneworth.core.console.SHORT", 0.0)
-    talk = Talk(json=True)
+    talk = Console(json=True)
     said = ""
     with talk.progress("plain") as advance:
         advance(1, 2, "outputs")
@@ -101,7 +101,7 @@ def test_lines_go_to_standard_error_and_none_comes_after_the_step(
 
 def test_a_timetable_tracks_the_steps_of_a_quiet_log() -> None:
     timetable = Timetable("demo", [ExpectedStep("plain", 50), ExpectedStep("report", 10)])
-    talk = Talk(timetable=timetable)
+    talk = Console(timetable=timetable)
     with talk.progress("plain    "):
         pass
     assert timetable.seconds_left(0.0) <= 10
@@ -109,10 +109,10 @@ def test_a_timetable_tracks_the_steps_of_a_quiet_log() -> None:
 
 SHOWN = """
 import time
-from tuneworth.core import ExpectedStep, Talk, Timetable, console, progress
+from tuneworth.core import ExpectedStep, Console, Timetable, console, progress
 progress.WARM_UP = console.SHORT = 0.0
 console.LINES_APART = 0.1
-talk = Talk(quiet=QUIET, timetable=Timetable("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
+talk = Console(quiet=QUIET, timetable=Timetable("demo", [ExpectedStep("plain", 60), ExpectedStep("report", 60)]))
 with talk.progress("plain") as advance:
     advance(0, 80, "outputs")
     time.sleep(0.01)

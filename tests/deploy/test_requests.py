@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from tuneworth import ConfigError, DataError, Run, RunBroken
-from tuneworth.core import Talk
+from tuneworth.core import Console
 from tuneworth.deploy import Served
 from tuneworth.deploy.check.recorded import Recorded, recorded
 from tuneworth.deploy.check.server import check_requests, plan_requests, price_of, send_requests
@@ -20,7 +20,7 @@ from ..cli.test_endpoint import labels
 from ..evaluate.endpoint_server import Asked, EndpointServer, Step, error
 from ..shared import unsealed
 
-QUIET = Talk(quiet=True)
+QUIET = Console(quiet=True)
 
 
 def sent(requests: list[Asked], model: str) -> list[str]:
@@ -31,7 +31,7 @@ def sent(requests: list[Asked], model: str) -> list[str]:
 
 def ask(
     run: Run, was: Recorded, served: Served, pairs: pl.DataFrame, *, store: Path, max_cost: Decimal | None,
-    price: TokenPrice | None, talk: Talk, samples: int = 1,
+    price: TokenPrice | None, talk: Console, samples: int = 1,
 ) -> pl.DataFrame:  # fmt: skip
     """The served model's outputs for these pairs."""
     plan = plan_requests(run, was, served, pairs, max_cost=max_cost, price=price, samples=samples)

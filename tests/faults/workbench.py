@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tuneworth.core import Talk
+from tuneworth.core import Console
 from tuneworth.project import Run
 from tuneworth.review.server.desk import Desk
 from tuneworth.review.server.security import Served
@@ -79,7 +79,7 @@ def page(folder: str = RUN) -> Iterator[Page]:
         desk = Desk(Run(folder))
         try:
             served = Served("token", frozenset({"127.0.0.1"}), 80)
-            yield Page(application(desk, served, Talk(quiet=True)))
+            yield Page(application(desk, served, Console(quiet=True)))
         finally:
             desk.close()
 

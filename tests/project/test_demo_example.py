@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.core import ConfigError, Talk, Timetable
+from tuneworth.core import ConfigError, Console, Timetable
 from tuneworth.project import PROJECT_FILE, create_example, read_project, run_demo, run_project
 from tuneworth.project.demo.measuring import measure_demo
 from tuneworth.project.demo.sizing import DemoPlan, DemoSizes, plan_demo
@@ -63,7 +63,7 @@ def rivalled(project: Path) -> Path:
 def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, tiny_model: Any) -> None:
     before = sorted(path.name for path in rivalled.rglob("*"))
     work, speed, preflight = measure_demo(
-        read_project(rivalled), most=(20, 6), loaded=tiny_model, talk=Talk(quiet=True), watch=Stopwatch()
+        read_project(rivalled), most=(20, 6), loaded=tiny_model, talk=Console(quiet=True), watch=Stopwatch()
     )
     assert sorted(path.name for path in rivalled.rglob("*")) == before
     assert work.sizes == (20, 6)
@@ -85,7 +85,7 @@ def test_the_work_is_that_of_the_project_and_nothing_is_written(rivalled: Path, 
     assert plan.sizes == (20, 6)
     # The run takes the steps of the plan, in its order, under the titles of their progress.
     begun: list[str] = []
-    talk = Talk(timetable=Followed("demo", plan.steps, begun=begun))
+    talk = Console(timetable=Followed("demo", plan.steps, begun=begun))
     run_project(rivalled, loaded=tiny_model, talk=talk)
     assert begun == [step.title for step in plan.steps]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.core import Talk
+from tuneworth.core import Console
 from tuneworth.review.server.server import _answer
 
 
@@ -26,6 +26,6 @@ def test_an_error_that_is_not_about_the_request(error: Exception, status: int, s
         raise error
 
     with redirect_stderr(io.StringIO()) as printed:
-        answer = _answer(None, fails, lambda: None, Talk())  # type: ignore[arg-type]
+        answer = _answer(None, fails, lambda: None, Console())  # type: ignore[arg-type]
     assert (answer.status_code, json.loads(bytes(answer.body))["error"][: len(said)]) == (status, said)
     assert ("Traceback" in printed.getvalue()) is (status == 500)
