@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...core import ConfigError, Locked, RunBroken, alone, appending, disk_refusals, read_stored_lines
+from ...core import ConfigError, Locked, RunBroken, alone, appending, damage_is_named, disk_refusals, read_stored_lines
 from ...evaluate import (
     AnswerStore,
     NotStored,
@@ -140,7 +140,8 @@ class Watcher:
         earlier = self._all(served)
         looks = [look for look in earlier if look["basis"] == self.basis]
         answered = [look for look in looks if look["answered"]]
-        standing = standing_of(looks, self.outcomes, margin=self.run.project.evaluate.margin, groups=self.groups)
+        with damage_is_named(self.looks, "watch/looks.jsonl"):
+            standing = standing_of(looks, self.outcomes, margin=self.run.project.evaluate.margin, groups=self.groups)
         return {
             "endpoint": served.url.strip(),
             "model": served.model,

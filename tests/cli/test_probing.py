@@ -40,8 +40,8 @@ def test_probes_ask_train_pairs_and_general_prompts_and_ask_nothing_twice(tuned,
     assert set(np.unique(found.on_train.acceptable)) <= {0.0, 1.0}
     write_probes(found, run)
     # A random model passes nothing, so nothing can be forgotten.
-    assert found.forgetting["n"] == 100
-    assert found.forgetting["status"] == "not checked"
+    assert found.forgetting.n == 100
+    assert found.forgetting.status == "not checked"
     lines = [json.loads(line) for line in (run / "evaluate" / "probes.jsonl").read_text().splitlines()]
     assert lines == found.general.to_dicts()
     prompts = {prompt.id: prompt for prompt in general_prompts()}

@@ -167,7 +167,7 @@ def test_the_result_is_a_variant_of_the_run(command, hosted):
         assert len(found.examples) == len(content(project)["examples.jsonl"].splitlines())
         assert set(found.examples) <= set(run.train.select("input", "output").iter_rows())
         assert found.search is not None
-        assert found.search["calls"] == len(server.requests)
+        assert found.search.calls == len(server.requests)
         assert (found.model, found.endpoint, found.settings) == ("base", server.url, variants[0].settings)
         assert searched_of(run, variants[1:]) is None
         assert [one.variant.name for one in required_outputs(run, adapter=None)] == ["prompted", "tuned", "searched"]

@@ -18,6 +18,11 @@ FIXED = {
     "finish_reason",
     "split",
     "choice",
+    "outputs_tied",
+    "way",
+    "what",
+    "fix",
+    "repair",
 }
 FILES = (
     "results.json",

@@ -1,6 +1,7 @@
 import json
 import math
 import random
+import re
 import tomllib
 from dataclasses import replace
 from decimal import Decimal
@@ -332,7 +333,8 @@ def test_a_hostile_name_is_text_in_the_form_and_in_the_lines(window, shared_run,
     run = tmp_path / "hostile"
     run.mkdir()
     text = (shared_run / "results.json").read_text(encoding="utf-8")
-    results = json.loads(text.replace('"tuned"', json.dumps(name)).replace('"tuned.', json.dumps(name)[:-1] + "."))
+    renamed = re.sub(r'"tuned"(?!: (?:true|false))', lambda _: json.dumps(name), text)
+    results = json.loads(renamed.replace('"tuned.', json.dumps(name)[:-1] + "."))
     (run / "results.json").write_text(json.dumps(results), encoding="utf-8")
     write_report(run)
     page = window.open(run / "report.html", unfold=True)

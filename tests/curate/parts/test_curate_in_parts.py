@@ -245,9 +245,9 @@ def test_a_damaged_table_is_named_and_done_anew_once_it_is_deleted(data: Path, t
     one = on_one_machine(data, tmp_path / "one")
     with pytest.raises(Broken):
         curated(data, tmp_path / "store", run, executor=Interrupted(12, break_off), asked=asked)
-    (table,) = (tmp_path / "store").rglob("measure/00001/pairs.*.arrow")
+    (table,) = (tmp_path / "store").rglob("measure/00001/texts pairs.*.arrow")
     table.write_bytes(b"\0" * table.stat().st_size)
-    with pytest.raises(RunBroken, match=r"(?s)measure/00001/pairs.*is damaged.*\nDelete .*measure/00001 and run"):
+    with pytest.raises(RunBroken, match=r"(?s)measure/00001/texts pairs.*is damaged.*\nDelete .*measure/00001 and run"):
         curated(data, tmp_path / "store", run, asked=asked)
     assert not run.exists()
     for path in table.parent.iterdir():
