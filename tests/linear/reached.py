@@ -13,7 +13,7 @@ import tuneworth.core
 __all__ = ["reached", "scanning"]
 
 ROOT = Path(tuneworth.core.__path__[0]).resolve().parent
-FOLDERS = ("core", "style", "curate", "train", "evaluate", "reports", "project", "review", "cli")
+FOLDERS = ("core", "style", "curate", "train", "evaluate", "reports", "project", "deploy", "review", "cli")
 # Of patterns and of the module `re`, and of the texts of polars.
 OF_PATTERNS = {"finditer", "findall", "sub", "subn", "search", "match", "fullmatch"}
 OF_TABLES = {

@@ -52,7 +52,11 @@ def _with(value: Any, payload: str, names: Iterable[str]) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key + payload if key in names or _is_data(value, key) else key: item if key in FIXED else _with(item, payload, names)
+        key + payload
+        if (key in names and not isinstance(item, bool)) or _is_data(value, key)
+        else key: item
+        if key in FIXED
+        else _with(item, payload, names)
         for key, item in value.items()
     }  # fmt: skip
 
