@@ -140,7 +140,7 @@ class Watcher:
         earlier = self._all(served)
         looks = [look for look in earlier if look["basis"] == self.basis]
         answered = [look for look in looks if look["answered"]]
-        with damage_is_named(self.looks, "watch/looks.jsonl"):
+        with damage_is_named(self.history.looks, "watch/looks.jsonl"):
             standing = standing_of(looks, self.outcomes, margin=self.run.project.evaluate.margin, groups=self.groups)
         return {
             "endpoint": served.url.strip(),

@@ -294,7 +294,9 @@ def _recovered(log: DecisionLog) -> str:
 
 def _judged(answer: dict[str, Any] | None) -> dict[str, Any]:
     if answer is None:
-        raise MissingError("this run compared no two variants, so there is nothing to judge")
+        raise MissingError(
+            "evaluate/outputs.jsonl has no outputs of two compared variants, so there is nothing to judge"
+        )
     return answer
 
 
