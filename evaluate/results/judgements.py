@@ -12,35 +12,6 @@ from .verdict import Verdict
 _Coefficient = Annotated[float, Meta(ge=-2, le=2)]
 
 
-class Judge(Record):
-    """Judgements of one person in one session."""
-
-    judge: str
-    """Name that the person gave; empty if none."""
-    seed: int
-    """Seed that shuffled the sides."""
-    rows: Count
-    """Number of requests judged."""
-    candidate: Count
-    """Number of choices for the candidate."""
-    baseline: Count
-    """Number of choices for the baseline."""
-    equal: Count
-    """Number of choices of "equal"."""
-    preferred: Share
-    """A share with its 95% interval; values are null if nothing could be scored."""
-    n: Count
-    """Number of requests with a preference for one side, over which the preferred share is computed."""
-    n_effective: NonNegative
-    """Effective number of independent requests among them."""
-    groups: Count | None
-    """Number of groups among these requests; null if they have no groups."""
-    method: str
-    """Method used to compute the interval."""
-    p_value: Proportion | None
-    """Exact two-sided p value of the test against a share of one half; null without any preference."""
-
-
 class JudgesTogether(Record):
     """Judgements of all people combined; a request with several judges counts in the preferred share with their mean."""
 
@@ -64,6 +35,15 @@ class JudgesTogether(Record):
     """Method used to compute the interval."""
     p_value: Proportion | None
     """Exact two-sided p value of the test against a share of one half; null without any preference."""
+
+
+class Judge(JudgesTogether):
+    """Judgements of one person in one session."""
+
+    judge: str
+    """Name that the person gave; empty if none."""
+    seed: int
+    """Seed that shuffled the sides."""
 
 
 class JudgesAgreement(Record):
@@ -199,6 +179,6 @@ class Judgements(Record):
     """Agreement of the style's rules with people; reports written by earlier versions do not have it."""
     live: Count | None = None
     """How many of the people judged in `tuneworth review`, where every request with two different outputs is shown;
-    absent if nobody did."""
+    absent if there were none."""
     verdict_without: Verdict | None = None
     """Verdict without the judgements; null if they do not change it."""
