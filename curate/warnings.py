@@ -53,6 +53,7 @@ def find_warnings(
         *_meaning(meaning, settings),
         *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
+        *_unreviewed(kept, style),
         *_form_only(discrimination),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, relations),
@@ -181,6 +182,18 @@ def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterat
     for rule, n in rejected.rows():
         if n > _MANY * raw.rows_read:
             yield "rule_rejects_many", f'Rule "{rule}" rejects {n:,} of {raw.rows_read:,} rows.'
+
+
+def _unreviewed(kept: pl.DataFrame, style: StyleSchema | None) -> Iterator[tuple[str, str]]:
+    """Rows that a reviewed style would have dropped."""
+    broken = int(((kept["split"] != "test") & ~kept["reference_ok"]).sum())
+    if style is not None and not style.reviewed and broken:
+        verbs = ("breaks", "is") if broken == 1 else ("break", "are")
+        yield (
+            "unreviewed_rules",
+            f"{say.count(broken, 'row')} of train and validation {verbs[0]} a must rule and {verbs[1]} kept, since the style has "
+            "not been reviewed. Read the rules and these rows with `tuneworth review`, then set `reviewed: true` in the style.",
+        )
 
 
 def _conflicts(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..core import as_json, filled, say
-from ..curate import Curation, ThresholdRow, meaning_sentence
+from ..curate import Curation, ThresholdRow, meaning_sentence, obstacles
 from .markdown import markdown_page
 from .sections.curation.certificate import certificate
 from .sections.curation.changed import edited_values, fix_sentence
@@ -25,6 +25,7 @@ def curated_text(data: Curation) -> str:
     lines = [*_outcomes(data), *_splits(data), *(f"  {text}" for text in data.split_notes)]
     sentences = [fix_sentence(data), accepts_sentence(data.style), certificate(data)]
     sentences += [meaning_sentence(data.meaning)] if data.meaning else []
+    sentences += [found.sentence for found in obstacles(data)]
     for text in filter(None, [*sentences, override_line(data)]):
         lines += filled(text)
     return "\n".join([*lines, *_thresholds(data)])
