@@ -123,7 +123,7 @@ def summarise(
         *pairs.decided.warnings,
         *edit_warnings(pairs.decided, kept),
         *find_warnings(
-            pairs, related.relations, certified, ledger, canned, style=style, discrimination=discrimination, meaning=near,
+            pairs, related.relations, certified, ledger, canned, style=style, meaning=near,
             settings=settings, identifiers=identifiers,
         ),
     ]  # fmt: skip

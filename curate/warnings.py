@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ..core import as_json, say
-from ..style import Discrimination, StyleSchema
+from ..style import StyleSchema
 from .check import Checked, personal_words
 from .check_parts import CheckedPairs
 from .match import Canned, Relations
@@ -38,7 +38,6 @@ def find_warnings(
     canned: Canned,
     *,
     style: StyleSchema | None,
-    discrimination: Discrimination | None,
     meaning: Paraphrases | None,
     settings: CurateSettings,
     identifiers: Collection[str],
@@ -54,7 +53,6 @@ def find_warnings(
         *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
         *_unreviewed(kept, style),
-        *_form_only(discrimination),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, relations),
         *_skew(relations),
@@ -142,11 +140,6 @@ def _answers(certificate: Certificate, split: pl.Series) -> Iterator[tuple[str, 
         found = as_json(certificate)
         clause = answers_in_train({"certificate": found, "splits": {"test": int((split == "test").sum())}})
         yield "answers_in_train", f"{clause}: a model can recite them. {certificate.answers_remedy}".strip()
-
-
-def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:
-    if discrimination is not None and discrimination.weak:
-        yield "form_only", f"{discrimination.sentence} Add a rule about content, such as grounded or covers."
 
 
 def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
