@@ -10,7 +10,7 @@ import yaml
 
 from ..core import MOST_WRITTEN, ConfigError, key_of, nearest
 from .check import check_outputs, explain
-from .columns import render_fields
+from .fields import render_fields
 from .guide import check_sentence
 from .kinds import KINDS
 from .protected import PROTECTED

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS
+from ..fields import field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS, stem
 from ..facts.number_words import as_digits
+from ..fields import field_text
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
