@@ -10,7 +10,7 @@ import yaml
 
 from ..core import MOST_WRITTEN, ConfigError, key_of, nearest
 from .check import check_outputs, explain
-from .columns import render_fields
+from .fields import render_fields
 from .guide import check_sentence
 from .kinds import KINDS
 from .protected import PROTECTED
@@ -250,7 +250,32 @@ def reference_page() -> str:
         "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
         "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
     )
-    return "\n\n".join([head, _protected(), *map(explain_kind, names)]) + "\n"
+    return "\n\n".join([head, _WORDINGS, _protected(), *map(explain_kind, names)]) + "\n"
+
+
+_WORDINGS = """\
+## Wordings
+
+`wordings` at the top of a style file lists other texts that say a value of a field: field, value, list of texts.
+
+```yaml
+wordings:
+  priceRange:
+    less than £20: [cheap, inexpensive]
+    low: [cheap]
+  familyFriendly:
+    "yes": [kid friendly, child friendly]
+    "no": [adults only]
+```
+
+`covers` takes each of them for the value, `contradicts` finds each of them where the field has another value, and `grounded` \
+takes a number, code or name in them as stated by the request. Case, hyphens and spaces do not matter, and a plural ending \
+may follow. One text may say two values of a field, as `cheap` above: it covers both of them, and contradicts neither. A \
+value such as `no` is no text by itself: list what outputs write for it.
+
+Fields are those of the input: columns, an object, or a text that consists of fields alone. Such a text is a JSON object, \
+`name[value], name[value]`, lines of `name: value` (or such pieces between `;` or ` | `), or dialogue acts such as \
+`inform(name='The Mill';food=French)`, whose act is the field `act`."""
 
 
 def _protected() -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS
+from ..fields import field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
@@ -152,7 +153,7 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row], phrases: "_Phra
     """The wordings of each value of one field."""
     given = columns.field(name).to_list()
     found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
-    named = {mention.row for mention in found if mention.key == value_key(given[mention.row] or "")}
+    named = {mention.row for mention in found if value_key(given[mention.row] or "") in mention.keys}
     counts = Counter(value for value in given if value is not None)
     if len(named) < _SAID * counts.total() and not {value_key(value) for value in counts} <= {"yes", "no"}:
         return {}

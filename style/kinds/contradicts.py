@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS, stem
 from ..facts.number_words import as_digits
+from ..fields import field_text
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
@@ -83,7 +84,7 @@ def _own_values(items: pl.DataFrame, words: Vocabulary, p: ContradictsParameters
     distinct = items["item"].unique(maintain_order=True)
     keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, p.field) for item in distinct}
     for mention in mentions(distinct, words, p.field):
-        keys[distinct[mention.row]].add(mention.key)
+        keys[distinct[mention.row]] |= mention.keys
     if p.near:
         keys = {item: own.union(*(p.keys_near.get(key, ()) for key in own)) for item, own in keys.items()}
     own: dict[int, frozenset[str]] = defaultdict(frozenset)
@@ -103,11 +104,12 @@ def _wrong(
     found: Sequence[Mention], own: frozenset[str], output: str, fields: Mapping[str, Any], name: str
 ) -> list[Mention]:
     """The mentions that contradict the values of the row: another value, or a denial of its own."""
-    affirmed = {mention.key for mention in found if not mention.denied}
+    affirmed = {key for mention in found if not mention.denied for key in mention.keys}
     # What the text says the place is near to is no place of its own.
     if affirmed & own or not says_where_by_nearness(name):
         found = [mention for mention in found if not mention.beside]
-    wrong = [m for m in found if (m.key in own and m.key not in affirmed if m.denied and own else m.key not in own)]
+    denied = own - affirmed
+    wrong = [m for m in found if (not m.keys.isdisjoint(denied) if m.denied and own else m.keys.isdisjoint(own))]
     if not wrong:
         return []
     others = {other: field_text(value) for other, value in fields.items() if other != name}
@@ -205,13 +207,13 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         words = vocabulary(name, {}, rows=items["item"])
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
-        named = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
+        named = {m.row for m in found if value_key(keys.get(m.row, "")) in m.keys and not m.denied}
         # A value that two fields have ("high") may be said of the other one.
-        listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
+        listed = sorted(text for text, keyed in words.texts.items() if all(fields[key] == 1 for key in keyed[name]))
         if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
             note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
-            if near := _near(keys, found, {words.texts[text][name] for text in listed}):
+            if near := _near(keys, found, frozenset().union(*(words.texts[text][name] for text in listed))):
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
@@ -227,7 +229,8 @@ def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[
     """For each value (as written), the others that a tenth of its outputs say of it: "cheap" where less than £20 is given."""
     own = {row: value_key(item) for row, item in keys.items()}
     shown = {value_key(item): item for item in sorted(keys.values(), reverse=True)}
-    pairs = {(m.row, own[m.row], m.key) for m in found if m.row in own and not m.denied and m.key in listed}
+    said = [m for m in found if m.row in own and not m.denied]
+    pairs = {(m.row, own[m.row], key) for m in said for key in m.keys if key in listed}
     counts = Counter((value, other) for _, value, other in pairs if value != other)
     rows = Counter(own.values())
     near: dict[str, list[str]] = {}

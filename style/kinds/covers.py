@@ -52,12 +52,12 @@ def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFram
     """
     items = columns.field_items(name)
     words = vocabulary(name, wordings)
-    mentioned = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
+    mentioned = {(m.row, key) for m in mentions(columns, words, name) if not m.denied for key in m.keys}
     keys = {item: value_key(item) for item in items["item"].unique()}
     unmentioned = pl.Series(
         [(index, keys[item]) not in mentioned for index, item in items.iter_rows()], dtype=pl.Boolean
     )
-    worded = {keyed[name] for keyed in words.texts.values() if name in keyed}
+    worded = {key for keyed in words.texts.values() for key in keyed.get(name, ())}
     known = items["item"].is_in([item for item, key in keys.items() if key in worded])
     # A value without any text in the vocabulary, such as a number, is compared as in a field without wordings.
     return pl.concat([items.filter(unmentioned & known), _missing(columns, name, items.filter(~known))]).sort(

@@ -23,7 +23,7 @@ from tuneworth.curate.match.subjects import _Words
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.document import JsonFault, JsonText
-from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, text_fields, visible
+from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, visible
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.readme import code, fenced
@@ -51,6 +51,7 @@ from tuneworth.style import (
     infer_style,
     pair_columns,
     parse_style,
+    read_fields,
     refused,
     repair,
     stated_numbers,
@@ -195,7 +196,7 @@ SCANS: dict[str, Scan] = {
     "infer, one example": lambda text: _inferred([text, *(f"{n} {text[:20]}" for n in range(_EXAMPLES))]),
     "comparable": comparable,
     "visible": visible,
-    "text_fields": text_fields,
+    "read_fields": read_fields,
     "normalise": normalise,
     "clean_text": clean_text,
     "content_hash": content_hash,
