@@ -105,7 +105,7 @@ def peers(folder: Path) -> dict[str, float]:
     from rapidfuzz import fuzz
     from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 
-    from tuneworth.evaluate.scores.references import chrf, ratio
+    from tuneworth.style import chrf, ratio
 
     def texts(name: str) -> list[str]:
         return [json.loads(line)["output"] for line in (folder / name).open(encoding="utf-8")]

@@ -30,7 +30,7 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
-from .scores.groups import grouped_requests, groups_of
+from .scores.groups import grouped_requests, groups_of, with_references
 from .scores.quality import (
     Similarity,
     compare_variants,
@@ -100,6 +100,7 @@ def evaluate_outputs(
     comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
+    pairs = with_references(pairs, context.identifiers)
     contest = enter(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
         train=context.train, seed=seed,

@@ -52,4 +52,6 @@ from .schema import StyleResults as StyleResults
 from .schema import StyleSchema as StyleSchema
 from .scope import scope_phrase as scope_phrase
 from .scope import unused_scopes as unused_scopes
+from .similarity import chrf as chrf
+from .similarity import ratio as ratio
 from .wordings import frequent_values as frequent_values

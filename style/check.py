@@ -41,10 +41,11 @@ def check_outputs(pairs: pl.DataFrame, style: StyleSchema, *, count_tokens: Coun
 
 
 def pair_columns(pairs: pl.DataFrame, *, count_tokens: Counter | None = None) -> Columns:
-    """A table of pairs as the checks read it."""
+    """A table of pairs as the checks read it; a column `references` holds lists of right answers."""
     fields = pairs["fields"] if "fields" in pairs.columns else pl.Series("fields", [None] * len(pairs), dtype=pl.String)
+    references = pairs["references"].fill_null([]).to_list() if "references" in pairs.columns else None
     return Columns(
-        pairs["output"].fill_null(""), pairs["input"].fill_null(""), fields.cast(pl.String), count_tokens=count_tokens
+        pairs["output"].fill_null(""), pairs["input"].fill_null(""), fields.cast(pl.String), count_tokens, references
     )
 
 

@@ -28,13 +28,15 @@ def field_names(text: str) -> list[str]:
 class Columns:
     """A table of outputs with their inputs, as the checks read it. `fields_json` holds JSON objects or null.
 
-    `count_tokens` counts the tokens of each text with the tokenizer in use; None if there is none.
+    `count_tokens` counts the tokens of each text with the tokenizer in use; None if there is none. `references`: the right
+    answers of each row, of which an output meets one; None where they are not known.
     """
 
     output: pl.Series
     input: pl.Series
     fields_json: pl.Series
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None
+    references: Sequence[Sequence[str]] | None = None
 
     @cached_property
     def fields(self) -> list[Mapping[str, Any]]:
@@ -44,11 +46,18 @@ class Columns:
     def changed(self, rows: Sequence[int], output: pl.Series) -> "Columns":
         """These rows with other outputs; what was read of their fields is kept."""
         places = pl.Series(rows, dtype=pl.UInt32)
-        some = Columns(output, self.input.gather(places), self.fields_json.gather(places), self.count_tokens)
+        right = None if self.references is None else [self.references[row] for row in rows]
+        some = Columns(output, self.input.gather(places), self.fields_json.gather(places), self.count_tokens, right)
         if "fields" in self.__dict__:
             some.__dict__["fields"] = [self.fields[row] for row in rows]
         some._texts.update({name: values.gather(places) for name, values in self._texts.items()})
         return some
+
+    def without_references(self) -> "Columns":
+        """The same rows as if no right answer were known; what was read of them is kept."""
+        other = Columns(self.output, self.input, self.fields_json, self.count_tokens)
+        other.__dict__.update({name: value for name, value in self.__dict__.items() if name != "references"})
+        return other
 
     def once(self, key: Hashable, work: Callable[[], Any]) -> Any:
         """The result of `work`, done once for these columns under this key."""
@@ -101,7 +110,8 @@ class Columns:
 
     def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
         """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""
-        other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens)
+        right = None if self.references is None else [self.references[row] for row in rows]
+        other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens, right)
         if "fields" in self.__dict__:  # parsed already
             other.__dict__["fields"] = [self.fields[row] for row in rows]
         return other

@@ -73,7 +73,7 @@ class RuleInUse(Record):
     """Kind of check, such as length or grounded."""
     level: Literal["must", "should"]
     """Severity: an output that breaks a must rule is unacceptable."""
-    about: Literal["form", "wording", "facts"]
+    about: Literal["form", "wording", "facts", "correctness"]
     """Aspect of the output that it checks."""
     sentence: str
     """Rule as written in the guide."""
@@ -113,7 +113,9 @@ def measure_discrimination(
     examples, swapped = examples.filter(other.is_not_null()), other.drop_nulls()
     if len(examples) < FEWEST or not musts:
         return None
-    columns = pair_columns(examples, count_tokens=count_tokens)
+    columns = pair_columns(
+        examples.with_columns(references=pl.concat_list(pl.col("output"))), count_tokens=count_tokens
+    )
     schema = replace(style, checks=musts)
     own, shuffled, fields_only = (
         _passing(replace(columns, output=texts.alias("output")), schema)

@@ -10,7 +10,7 @@ from .schema import Check, StyleSchema
 from .scope import scope_phrase
 from .words import how_many, listed, one_of, quoted
 
-_HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
+_HEADINGS = {"correctness": "Answer", "form": "Form", "wording": "Wording", "facts": "Facts"}
 _LINE_END = re.compile(r"\n(?!  - )")  # but for those of a list of terms
 _MOST_WORDINGS = 6  # of one value; a guide is read, and paid for, with every request
 _FEW_TERMS = 2  # more preferred spellings than this become a list

@@ -28,7 +28,7 @@ from .yaml_text import read_yaml
 _TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
 _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix", "each", "part"]
 
-_WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded"})
+_WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded", "same_fields"})
 
 
 def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:
@@ -101,7 +101,7 @@ def _read_check(
     }
     parameters = build_settings(kind.parameters, with_lines(entry, _as_lists(given)), where=where, problems=problems)
     level = _choice(entry, "level", ("must", "should"), "must", where, problems)
-    about = _choice(entry, "about", ("form", "wording", "facts"), kind.about, where, problems)
+    about = _choice(entry, "about", _abouts(kind), kind.about, where, problems)
     when = _read_when(entry, where, problems)
     fix = _read_fix(entry, kind, where, problems)
     id = entry.get("id", name if used[name] == 1 else f"{name}-{used[name]}")
@@ -123,6 +123,13 @@ def _read_check(
         return None
     say, ignore_case = entry.get("say"), entry.get("ignore_case", False)
     return Check(name, str(id), level, about, parameters, when, say, ignore_case, fix, each, part)
+
+
+def _abouts(kind: Kind) -> tuple[str, ...]:
+    """What a check of this kind may be about: correctness if it compares with a reference, which a function may do too."""
+    if kind.about == "correctness":
+        return ("correctness",)
+    return ("form", "wording", "facts", *(("correctness",) if kind.name == "python" else ()))
 
 
 def _read_fix(entry: Mapping[str, Any], kind: Kind, where: str, problems: list[str]) -> Any:

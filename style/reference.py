@@ -32,6 +32,7 @@ class KindExample:
     fails: str
     inferred: str
     given: Mapping[str, Any] = field(default_factory=dict)
+    right: str = ""  # the reference, for a kind that compares with it
 
     @property
     def kind(self) -> str:
@@ -50,6 +51,8 @@ class KindExample:
             {"output": [output], "input": [render_fields(self.given)], "fields": [text]},
             schema=dict.fromkeys(("output", "input", "fields"), pl.String),
         )
+        right = [self.right] if self.right else []
+        pairs = pairs.with_columns(references=pl.Series([right], dtype=pl.List(pl.String)))
         violations = check_outputs(pairs, self.style).violations
         if not len(violations):
             return None
@@ -59,6 +62,7 @@ class KindExample:
 
 PART = {"part": "BC547", "package": "TO-92", "voltage": "45 V"}
 NEVER = "never: examples cannot suggest it"
+REFERENCE = "never: it compares with the right answer"
 EXAMPLES = [
     KindExample(
         "how long an output is, in characters, words, sentences, lines, paragraphs or tokens",
@@ -178,6 +182,34 @@ EXAMPLES = [
     KindExample(
         "that parts, each given by a pattern, come in one order where they occur",
         {"kind": "order", "parts": {"type": "NPN|PNP", "package": r"TO-\d+"}}, "NPN, TO-92", "TO-92, NPN", NEVER,
+    ),
+    KindExample(
+        "that the output is the reference, but for what does not matter",
+        {"kind": "equals", "ignore": ["case"], "tolerance": 0}, "a mass of 1 kg", "a mass of 2 kg", REFERENCE,
+        right="A mass of 1,000 g",
+    ),
+    KindExample(
+        "that the output names the label of the reference, or all of its labels, and no other",
+        {"kind": "label", "labels": ["refund", "delivery"]}, "Refund", "delivery", REFERENCE, right="refund",
+    ),
+    KindExample(
+        "that the output is a record with the values of the reference; missing, extra and wrong values are told apart",
+        {"kind": "same_fields", "ignore": ["case"]}, '{"city": "lyon", "seats": 2}', '{"city": "Lyon", "seats": 3}', REFERENCE,
+        right='{"city": "Lyon", "seats": 2}',
+    ),
+    KindExample(
+        "that the output ends with the reference's answer: a number, what follows a marker, a box, or the letter of a choice",
+        {"kind": "final_answer", "take": "last_number"}, "3 plus 4 is 7.0", "3 plus 4 is 8", REFERENCE, right="7",
+    ),
+    KindExample(
+        "that an SQL query gives the rows that the reference's query gives, on a SQLite file or, without one, as text",
+        {"kind": "same_result"}, "select NAME from city", "SELECT name FROM town", REFERENCE,
+        right="SELECT name FROM city;",
+    ),
+    KindExample(
+        "that the output is similar to the reference",
+        {"kind": "similar", "measure": "token_f1", "at_least": 0.8}, "a small lamp of brass", "a big table", REFERENCE,
+        right="a small brass lamp of",
     ),
     KindExample(
         "that no phrase occurs twice, or is copied from the input",

@@ -1,7 +1,7 @@
 """The style schema: what a good output looks like, as data, and what each kind of check can do."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from .columns import Columns
 UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]
-About = Literal["form", "wording", "facts"]
+About = Literal["form", "wording", "facts", "correctness"]
 Wordings = Mapping[str, Mapping[str, tuple[str, ...]]]  # field -> value -> texts that also say it
 
 
@@ -52,6 +52,12 @@ class StyleSchema:
     wordings: Wordings = field(default_factory=dict)
 
     @property
+    def without_references(self) -> "StyleSchema":
+        """The rules that need no reference: those that a program can also check where the right answer is not known."""
+        checks = tuple(check for check in self.checks if check.about != "correctness")
+        return self if len(checks) == len(self.checks) else replace(self, checks=checks)
+
+    @property
     def sources(self) -> list[tuple[str, Path]]:
         """("style", file) for the style file and those that its checks read, such as lists of words and JSON Schemas."""
         values = [
@@ -79,17 +85,29 @@ class StyleResults:
     violations: pl.DataFrame
     unscored: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNSCORED_SCHEMA))
 
+    @property
+    def compared(self) -> pl.Series:
+        """Whether a must rule compares each output with a reference."""
+        correct = [c.id for c in self.style.checks if c.level == "must" and c.about == "correctness"]
+        if not correct:
+            return pl.repeat(False, len(self.status), dtype=pl.Boolean, eager=True)
+        return self.status.select(pl.any_horizontal(pl.col(correct) != "not applicable")).to_series()
+
     def shares(self) -> pl.DataFrame:
-        """Columns `consistent`, `faithful`, `acceptable`, one row per output; null = could not be scored.
+        """Columns `consistent`, `faithful`, `correct`, `acceptable`, one row per output; null = could not be scored.
 
         `consistent` is null throughout if no must rule is about form or wording, `faithful` if none is about facts.
+        `correct` is null where no must rule compares the output with a reference.
         """
-        form = [c.id for c in self.style.checks if c.level == "must" and c.about != "facts"]
-        facts = [c.id for c in self.style.checks if c.level == "must" and c.about == "facts"]
+        musts = [check for check in self.style.checks if check.level == "must"]
+        form = [c.id for c in musts if c.about in ("form", "wording")]
+        facts = [c.id for c in musts if c.about == "facts"]
+        correct = [c.id for c in musts if c.about == "correctness"]
         return self.status.select(
             consistent=_none_failed(form, none=None),
             faithful=_none_failed(facts, none=None),
-            acceptable=_none_failed(form + facts, none=True),
+            correct=pl.when(pl.lit(self.compared)).then(_none_failed(correct, none=None)),
+            acceptable=_none_failed(form + facts + correct, none=True),
         )
 
 

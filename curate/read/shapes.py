@@ -140,7 +140,7 @@ def _inputs(columns: Sequence[str], data: DataSettings, output: str) -> tuple[st
     if data.input != ALL_COLUMNS:
         default = named_like(columns, "input") or "input"
         return (data.input,) if isinstance(data.input, str) else tuple(data.input or (default,))
-    apart = {output, data.id, data.split, "system", "split", named_like(columns, "id")}
+    apart = {output, data.id, data.split, "system", "split", "references", named_like(columns, "id")}
     return tuple(name for name in columns if name not in apart)
 
 

@@ -129,7 +129,7 @@ class MovedRule(Record):
     """Rule as written in the guide."""
     level: Literal["must", "should"]
     """Severity."""
-    about: Literal["form", "wording", "facts", "answer"]
+    about: Literal["form", "wording", "facts", "correctness", "answer"]
     """Aspect of the output; answer for what an output did instead of answering."""
     broken_before: Proportion | None
     """Share of the requests whose output breaks it in the first run."""

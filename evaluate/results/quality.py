@@ -93,7 +93,7 @@ class CheckScore(Record):
     """Number of outputs that the check could not score."""
     level: Literal["must", "should"]
     """Severity: an output that breaks a must rule is unacceptable."""
-    about: Literal["form", "wording", "facts"]
+    about: Literal["form", "wording", "facts", "correctness"]
     """Aspect of the output that it checks."""
     alone: AloneShare | None
     """Outputs that only this must check keeps from being acceptable; null for a should check."""
@@ -194,11 +194,13 @@ class Quality(Record):
     n_effective: NonNegative | None
     """Effective number of independent cases."""
     acceptable: Share
-    """Share of acceptable outputs, which are both consistent and faithful."""
+    """Share of acceptable outputs, which break no must rule."""
     consistent: Share
     """Share of outputs that pass every must rule about form and wording."""
     faithful: Share
     """Share of outputs that pass every must rule about facts."""
+    correct: Share | None = None
+    """Share of outputs that pass every must rule about the reference, among those with one; omitted without such rules."""
     samples: Positive
     """Number of outputs per case."""
     pass_all: Mapping[str, Proportion | None]

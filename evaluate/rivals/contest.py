@@ -52,7 +52,7 @@ def enter(
                 entered[name] = template, score_variant(pairs, template, style)
         repairs = with_repairs(pairs, [raw for raw, _ in entered.values()], _scores(entered), style)
         entered |= {name: entry for name, entry in repairs.items() if wanted(name, REPAIR)}
-        for cascade in _cascades(entered, settings, candidate, baseline):
+        for cascade in _cascades(entered, settings, candidate, baseline, style):
             if wanted(cascade.variant.name, "cascade"):
                 entered[cascade.variant.name] = cascade, score_variant(pairs, cascade, style)
     form = _best_form(candidate, entered)
@@ -82,7 +82,11 @@ def _best_form(name: str, entered: Mapping[str, tuple[Raw, Scores]]) -> str:
 
 
 def _cascades(
-    entered: Mapping[str, tuple[Raw, Scores]], settings: EvaluateSettings, candidate: str, baseline: str | None
+    entered: Mapping[str, tuple[Raw, Scores]],
+    settings: EvaluateSettings,
+    candidate: str,
+    baseline: str | None,
+    style: StyleSchema,
 ) -> Iterator[Raw]:
     """The stated fallbacks, and the variant in use today as the fallback of the candidate; each in its best form."""
     names = [name for name in entered if entered[name][0].variant.way == "model"]
@@ -93,6 +97,6 @@ def _cascades(
         if other is None or name not in entered or other not in entered:
             continue
         first, second = (entered[_best_form(of, entered)][0] for of in (name, other))
-        cascade = cascade_of(first, second, _scores(entered))
+        cascade = cascade_of(first, second, _scores(entered), style)
         if cascade is not None:
             yield cascade

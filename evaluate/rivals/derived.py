@@ -73,10 +73,10 @@ def with_repairs(
     return found
 
 
-def cascade_of(first: Raw, second: Raw, scores: Mapping[str, Scores]) -> Raw | None:
-    """`FIRST, else SECOND`: the second's output where the first's breaks a `must` rule.
+def cascade_of(first: Raw, second: Raw, scores: Mapping[str, Scores], style: StyleSchema) -> Raw | None:
+    """`FIRST, else SECOND`: the second's output where the first's breaks a `must` rule that needs no reference.
 
-    All rules of a style can be checked without a reference, so a program can decide this for each request. It costs no
+    A program can decide this for each request. It costs no
     call here, as both outputs exist. None if the two have different numbers of outputs per request.
     """
     ours, other = scores[first.variant.name], scores[second.variant.name]
@@ -84,7 +84,7 @@ def cascade_of(first: Raw, second: Raw, scores: Mapping[str, Scores]) -> Raw | N
         return None
     name = f"{_plain(first)}, else {_plain(second)}"
     # An output that never arrived cannot be checked; the cascade is then as unknown as the first.
-    sent = ours.table["acceptable"].not_().fill_null(False)
+    sent = ours.breaks_in_production(style)
     variant = Variant(
         name, "variants", way="cascade", of=(first.variant.name, second.variant.name),
         tuned=first.variant.tuned or second.variant.tuned,
@@ -107,7 +107,7 @@ def _joined(first: pl.DataFrame, second: pl.DataFrame, sent: pl.Series, name: st
     return _named(chosen.with_columns(sums), name)
 
 
-_SCORED = ("acceptable", "consistent", "faithful", "violations", "raw", "fixed", "raw_acceptable")
+_SCORED = ("acceptable", "consistent", "faithful", "correct", "violations", "raw", "fixed", "raw_acceptable")
 
 
 def _named(outputs: pl.DataFrame, name: str) -> pl.DataFrame:

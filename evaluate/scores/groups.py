@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
+from ...style import field_text
 from ..results import Requests
 from ..statistics.intervals import Repeating
 
@@ -46,6 +47,21 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
         found[request].add(row if label is None else label)
     untied = sum(counts[request] for request, groups in found.items() if len(groups) > 1)
     return _array(labels), Requests(n=len(pairs), distinct=len(counts), largest=max(counts.values()), untied=untied)
+
+
+def with_references(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> pl.DataFrame:
+    """The pairs with `references`, the right answers of each: its own output, those in a column `references` of the data,
+    and those of the other pairs with the same request."""
+    requests, own = _requests(pairs, identifiers), []
+    of_request: defaultdict[Any, dict[str, None]] = defaultdict(dict)
+    metas = pairs["meta"].to_list() if "meta" in pairs.columns else [None] * len(pairs)
+    for output, meta, request in zip(pairs["output"], metas, requests, strict=True):
+        stated = json.loads(meta).get("references") if meta and '"references"' in meta else None
+        texts = map(field_text, [output, *(stated if isinstance(stated, list) else [stated])])
+        own.append([text for text in texts if text.strip()])
+        of_request[request].update(dict.fromkeys(own[-1]))
+    every = [list(dict.fromkeys([*texts, *of_request[request]])) for texts, request in zip(own, requests, strict=True)]
+    return pairs.with_columns(references=pl.Series(every, dtype=pl.List(pl.String)))
 
 
 def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def quality_of(
     table = scores.table.filter(pl.Series(np.repeat(rows, scores.samples)))
     kept = None if groups is None else groups[rows]
     primary = share_interval(scores.items["acceptable"].to_numpy()[rows], kept, seed=seed)
-    acceptable, consistent, faithful = (
+    acceptable, consistent, faithful, correct = (
         share_of(scores.items[name].to_numpy()[rows], kept, seed=seed) for name in SHARES
     )
     outcomes = by_item(table["acceptable"], scores.samples)
@@ -94,6 +94,7 @@ def quality_of(
         acceptable=acceptable,
         consistent=consistent,
         faithful=faithful,
+        correct=None if correct.share is None else correct,
         samples=scores.samples,
         pass_all=pass_all(outcomes),
         unstable=unstable_share(outcomes, kept),

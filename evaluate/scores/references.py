@@ -8,13 +8,13 @@ And the lengths of both texts are regressors along with the n-grams, so that eff
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ...core import say
+from ...style import chrf, ratio
 from ..results import (
     Lengths,
     SimilarityDifference,
@@ -27,9 +27,7 @@ from ..results import (
 from ..statistics.intervals import group_codes, mean_interval, wilson
 from .score import item_means
 
-ORDERS, BETA = 6, 2  # character n-grams of 1 to 6, recall weighted twice: chrF2, the usual metric
 LONGEST_COMPARED = 20_000  # of a text; the time of `ratio` grows with the product of both lengths
-_AT_ONCE = 1 << 20  # characters whose n-grams are counted at once: about 100 MB
 
 SIMILARITY = ("chrf", "ratio")
 
@@ -47,69 +45,6 @@ def similarities(outputs: Sequence[str | None], references: Sequence[str | None]
         scores[name] = np.full(len(outputs), np.nan)
         scores[name][rows] = score(written, wanted)
     return scores
-
-
-def ratio(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """rapidfuzz's `fuzz.ratio` of each pair as 0 to 1: twice the longest common subsequence over both lengths.
-
-    Among rapidfuzz's scores this one is symmetric and uses the text unchanged: no sorted words, no omissions.
-    """
-    from rapidfuzz.distance import Indel
-    from rapidfuzz.process import cpdist
-
-    return np.asarray(cpdist(outputs, references, scorer=Indel.normalized_similarity, dtype=np.float64))
-
-
-def chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    """chrF2 of each output against its reference, 0 to 1 (Popović 2015, W15-3049, equation 1).
-
-    Like sacrebleu's sentence score: white space removed, case kept, precision and recall averaged over the orders for
-    which both texts are long enough; 0 if there are none.
-    """
-    texts = [["".join(text.split()) for text in side] for side in (outputs, references)]
-    sizes = np.cumsum([len(a) + len(b) for a, b in zip(*texts, strict=True)]) // _AT_ONCE
-    bounds = [0, *(np.flatnonzero(np.diff(sizes)) + 1), len(outputs)]
-    parts = [_chrf(texts[0][start:end], texts[1][start:end]) for start, end in pairwise(bounds)]
-    return np.concatenate(parts)
-
-
-def _chrf(outputs: Sequence[str], references: Sequence[str]) -> np.ndarray:
-    lengths = np.array([[len(text) for text in side] for side in (outputs, references)], dtype=np.int64)
-    counts = np.maximum(lengths[:, :, None] - np.arange(ORDERS), 0)  # (side, pair, order): the n-grams of each text
-    common = _common(outputs, references, lengths.ravel())
-    used = (counts > 0).all(axis=0)
-    shares = np.where(used, common / np.maximum(counts, 1), 0.0).sum(axis=2) / np.maximum(used.sum(axis=1), 1)
-    precision, recall = shares
-    below = BETA**2 * precision + recall
-    return np.divide((1 + BETA**2) * precision * recall, below, out=np.zeros(len(below)), where=below > 0)
-
-
-def _common(outputs: Sequence[str], references: Sequence[str], lengths: np.ndarray) -> np.ndarray:
-    """`(pair, order)`: the number of n-grams that each output shares with its reference, with their multiplicity in both.
-
-    Every position in the texts becomes one integer made of its pair, its n-gram and its side; sorting puts equal n-grams
-    of a pair next to each other. The n-gram is a hash of 43 bits; 20,000 of one pair collide once in 40,000 pairs.
-    """
-    pairs = len(outputs)
-    text = "".join((*outputs, *references)) + "\0" * ORDERS  # padding to read past the last text
-    characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    place = np.repeat(np.arange(2 * pairs), lengths)
-    remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(place))  # characters to the end of the text
-    head = (place % pairs).astype(np.uint64) << np.uint64(44) | (place >= pairs).astype(np.uint64)
-    rolling, common = np.zeros(len(place), np.uint64), np.zeros((pairs, ORDERS))
-    for order in range(ORDERS):
-        rolling *= np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads well
-        rolling += characters[order : order + len(place)]
-        whole = remaining > order
-        hashed = rolling[whole] * np.uint64(0xD6E8FEB86659FD93) >> np.uint64(21)  # another odd number, its top bits
-        keys = np.sort(head[whole] | hashed << np.uint64(1))
-        grams = keys >> np.uint64(1)
-        starts = np.flatnonzero(np.diff(grams, prepend=~grams[:1]))
-        sizes = np.diff(starts, append=len(keys))
-        wanted = np.add.reduceat((keys & np.uint64(1)).astype(np.int64), starts) if len(starts) else sizes
-        owners = (grams[starts] >> np.uint64(43)).astype(np.int64)
-        common[:, order] = np.bincount(owners, np.minimum(wanted, sizes - wanted), minlength=pairs)
-    return common
 
 
 def similarity_of(scores: Mapping[str, np.ndarray], rows: np.ndarray, groups: np.ndarray | None) -> SimilarityScores:

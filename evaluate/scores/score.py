@@ -9,7 +9,15 @@ import numpy as np
 import polars as pl
 
 from ...core import Fix
-from ...style import Columns, StyleResults, StyleSchema, check_columns, pair_columns, refused, repair_columns
+from ...style import (
+    Columns,
+    StyleResults,
+    StyleSchema,
+    check_columns,
+    pair_columns,
+    refused,
+    repair_columns,
+)  # fmt: skip
 from ..outputs.table import CUT, WITHHELD, finish_word
 from ..results import Share
 from ..statistics.intervals import share_interval
@@ -71,7 +79,7 @@ def unstable_share(outcomes: np.ndarray, groups: np.ndarray | None) -> Share:
     return Share(share=found.share, low=found.low, high=found.high)
 
 
-SHARES = ("acceptable", "consistent", "faithful")
+SHARES = ("acceptable", "consistent", "faithful", "correct")
 VIOLATION = pl.Struct(
     {"check": pl.String, "found": pl.String, "start": pl.Int64, "end": pl.Int64, "expected": pl.String}
 )  # fmt: skip
@@ -79,7 +87,7 @@ VIOLATION = pl.Struct(
 
 @dataclass(frozen=True)
 class Scores:
-    """`table`: the outputs, each with `acceptable`, `consistent`, `faithful` (null = could not be scored) and
+    """`table`: the outputs, each with `acceptable`, `consistent`, `faithful`, `correct` (null = could not be scored) and
     `violations` (a list of check, found, start, end, expected). `status`: a column per check for the same rows.
 
     Both have one row per pair and sample, a pair's samples one after the other.
@@ -93,9 +101,16 @@ class Scores:
         """How many outputs each pair has."""
         return samples_of(self.table["id"])
 
+    def breaks_in_production(self, style: StyleSchema) -> pl.Series:
+        """Whether each output breaks a must rule that a program can check without the right answer."""
+        musts = [check.id for check in style.without_references.checks if check.level == "must"]
+        failing = [pl.col(rule) == "fail" for rule in musts]
+        broken = self.status.select(pl.any_horizontal(failing)).to_series() if musts else failed_whole(self.table)
+        return broken | (failed_whole(self.table) & self.table["error"].is_null())
+
     @cached_property
     def items(self) -> pl.DataFrame:
-        """One row per pair, in order: `id` and the three shares as means over its samples.
+        """One row per pair, in order: `id` and the shares as means over its samples.
 
         Null where one of them could not be scored: such a pair is dropped for every variant.
         """
@@ -118,7 +133,8 @@ def score_outputs(
 
     An output that is missing, empty, a refusal or cut at the token limit fails all three shares, regardless of its
     checks. A share that no `must` rule measures is null throughout. An output with an `error` never arrived and is
-    unscored. `count_tokens` is for lengths in tokens, which are unscored without it.
+    unscored. `count_tokens` is for lengths in tokens, which are unscored without it. Rules about correctness apply only if
+    the pairs have their `references`.
 
     With `repair`, outputs that do not fail as a whole are repaired by the style first. The table then has `raw` (the
     output as it came) and `fixed` (the rules by which it was repaired), both null where it is unchanged, and
@@ -167,15 +183,20 @@ def _repaired(
 
 
 def _shares(results: StyleResults, failures: pl.Series, lost: pl.Series) -> pl.DataFrame:
-    """The three shares of each output: false if it fails as a whole, null if it never arrived or no rule measures them."""
-    measured = {
-        "facts" if check.about == "facts" else "form" for check in results.style.checks if check.level == "must"
-    }
-    unmeasured = [name for name, about in (("consistent", "form"), ("faithful", "facts")) if about not in measured]
-    every = pl.exclude(unmeasured)
-    return results.shares().with_columns(
-        pl.when(pl.lit(lost)).then(None).when(pl.lit(failures.is_not_null())).then(False).otherwise(every).name.keep()
+    """The shares of each output: false if it fails as a whole, null if it never arrived or no rule measures them."""
+    measured = {check.about for check in results.style.checks if check.level == "must"}
+    unmeasured = [name for name, abouts in _MEASURED_BY.items() if measured.isdisjoint(abouts)]
+    every = pl.exclude([*unmeasured, "correct"])
+    failed = pl.lit(failures.is_not_null())
+    shares = results.shares().with_columns(
+        pl.when(pl.lit(lost)).then(None).when(failed).then(False).otherwise(every).name.keep()
     )
+    compared = pl.lit(results.compared)
+    correct = pl.when(pl.lit(lost) | ~compared).then(None).when(failed).then(False).otherwise("correct")
+    return shares.with_columns(correct=correct)
+
+
+_MEASURED_BY = {"consistent": ("form", "wording"), "faithful": ("facts",)}
 
 
 def failed_whole(table: pl.DataFrame) -> pl.Series:

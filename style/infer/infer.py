@@ -271,7 +271,7 @@ def _habits(habits: Iterable[Evidence]) -> tuple[Evidence, ...]:
 
 def _place(one: Evidence) -> tuple[Any, ...]:
     """Form, wording, facts; within them by level, then by kind in the order of `KINDS`."""
-    subject = ("form", "wording", "facts").index(one.check.about)
+    subject = ("correctness", "form", "wording", "facts").index(one.check.about)
     return subject, one.level != "must", list(KINDS).index(one.check.kind), repr(sorted(one.entry.items()))
 
 

@@ -13,7 +13,7 @@ from .evidence import Evidence, Instance
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
 _SAME = 0.02  # a smaller difference between own outputs and those of other requests says nothing
-_HEADINGS = {"form": "Form", "wording": "Wording", "facts": "Facts"}
+_HEADINGS = {"correctness": "Answer", "form": "Form", "wording": "Wording", "facts": "Facts"}
 
 
 def style_text(

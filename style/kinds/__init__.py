@@ -5,12 +5,14 @@ from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
 from .covers import COVERS
+from .equals import EQUALS, FINAL_ANSWER, SIMILAR
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
 from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
 from .known_words import KNOWN_WORDS
+from .label import LABEL
 from .language import LANGUAGE
 from .leftovers import CLEAN
 from .length import LENGTH
@@ -22,6 +24,8 @@ from .pattern import PATTERN
 from .punctuation import PUNCTUATION
 from .python_call import PYTHON
 from .readability import READABILITY
+from .same_fields import SAME_FIELDS
+from .same_result import SAME_RESULT
 from .sections import SECTIONS
 from .starts_ends import ENDS_WITH, STARTS_WITH
 from .sums import SUMS
@@ -35,6 +39,6 @@ KINDS: dict[str, Kind] = {
     for kind in (
         LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
         STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
-        READABILITY, NO_REPEATS, PYTHON,
+        READABILITY, NO_REPEATS, EQUALS, LABEL, SAME_FIELDS, FINAL_ANSWER, SAME_RESULT, SIMILAR, PYTHON,
     )
 }  # fmt: skip

@@ -16,6 +16,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns
 from ..schema import Check, Explanation, Findings, Kind, faults
+from .equals import with_references
 
 _CALL = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)+")
 # Exceptions that a function may raise by mistake; an interrupt by the user still stops everything.
@@ -26,9 +27,11 @@ _MISTAKES = (Exception, SystemExit)
 class PythonParameters:
     """`call`: a function as `module.function`.
 
-    It gets the output and its pair as a dictionary (`input`: text, `fields`: an object or None, `output`: text), which
-    is a copy, and returns None if the output is fine, else a few words about what is wrong. The module is searched next
-    to the style file, then on Python's path. If the function raises, or returns anything else, the output is unscored.
+    It gets the output and its pair as a dictionary (`input`: text, `fields`: an object or None), which is a copy, and
+    returns None if the output is fine, else a few words about what is wrong. With `about: correctness` the pair also has
+    the right answers (`reference` and `output`: the first; `references`: all), and pairs without one are not checked. The
+    module is searched next to the style file, then on Python's path. If the function raises, or returns anything else, the
+    output is unscored.
     """
 
     call: str
@@ -63,12 +66,35 @@ def load_code(
             )
             continue
         try:
-            _function(call, folder)
+            function = _function(call, folder)
         except ConfigError as error:
             problems.append(f"{check.id}: {error}")
             continue
+        if check.about != "correctness" and (key := _reference_read(function)):
+            problems.append(
+                f'{check.id}: {call} reads pair["{key}"], the right answer; add `about: correctness` to this check, or use '
+                "the output, which is the first argument"
+            )
+            continue
         loaded.append(replace(check, parameters=AllowedCode(call, folder)))
     return tuple(loaded)
+
+
+_REFERENCE_KEYS = ("reference", "references", "output")
+
+
+def _reference_read(function: Callable[..., Any]) -> str | None:
+    """The key of the reference that a function's code reads of its pair; None if it reads none."""
+    codes = [getattr(function, "__code__", None)]
+    while codes:
+        code = codes.pop()
+        constants = getattr(code, "co_consts", ())
+        codes += [constant for constant in constants if hasattr(constant, "co_consts")]
+        if "pair" in (*getattr(code, "co_varnames", ()), *getattr(code, "co_freevars", ())):
+            for key in _REFERENCE_KEYS:
+                if key in constants:
+                    return key
+    return None
 
 
 def _place(call: str, folder: Path | None) -> str:
@@ -144,21 +170,29 @@ def _find_python(check: Check, columns: Columns) -> Findings:
     function = _function(p.call, p.folder)
     rows, reasons = [], []
     applies = columns.applies(check.when)  # no call whose result would not be used
-    for index, (output, text, fields, applies_here) in enumerate(
-        zip(columns.output, columns.input, columns.fields, applies, strict=True)
+    compared = check.about == "correctness"
+    if compared:
+        applies &= with_references(columns)
+    right: Sequence[Sequence[str]] = (
+        columns.references if compared and columns.references else [()] * len(columns.output)
+    )
+    for index, (output, text, fields, references, applies_here) in enumerate(
+        zip(columns.output, columns.input, columns.fields, right, applies, strict=True)
     ):
-        wrong, why = _answer(function, p.call, output, text, fields) if applies_here else (None, None)
+        pair = {"input": text, "fields": copy.deepcopy(fields) or None}
+        if references:
+            pair |= {"reference": references[0], "references": list(references), "output": references[0]}
+        wrong, why = _answer(function, p.call, output, pair) if applies_here else (None, None)
         reasons.append(why)
         if wrong is not None:
             rows.append((index, None, None, None, wrong))
-    return Findings(faults(rows), unscored=pl.Series("why", reasons, dtype=pl.String))
+    return Findings(faults(rows), applies if compared else None, pl.Series("why", reasons, dtype=pl.String))
 
 
 def _answer(
-    function: Callable[[str, dict[str, Any]], Any], call: str, output: str, text: str, fields: Any
+    function: Callable[[str, dict[str, Any]], Any], call: str, output: str, pair: dict[str, Any]
 ) -> tuple[str | None, str | None]:
     """The fault of one output, and the reason why it could not be checked."""
-    pair = {"input": text, "fields": copy.deepcopy(fields) or None, "output": output}
     try:
         answer = function(output, pair)
     except _MISTAKES as error:

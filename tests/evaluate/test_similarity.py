@@ -10,9 +10,10 @@ from sacrebleu.metrics import CHRF  # type: ignore[import-untyped]
 from scipy.stats import sem, t
 
 from tuneworth.evaluate.results import Spread
-from tuneworth.evaluate.scores import references as module
-from tuneworth.evaluate.scores.references import chrf, item_similarity, lengths_of, ratio, similarities
+from tuneworth.evaluate.scores.references import item_similarity, lengths_of, similarities
 from tuneworth.evaluate.statistics.intervals import mean_interval
+from tuneworth.style import chrf, ratio
+from tuneworth.style import similarity as module
 
 TEXTS = st.one_of(
     st.text(alphabet="ab", max_size=30),

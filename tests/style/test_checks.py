@@ -124,7 +124,7 @@ def test_an_empty_table_gives_empty_results():
     pairs = pl.DataFrame(schema={"output": pl.String, "input": pl.String, "fields": pl.String})
     results = check_outputs(pairs, parse_style("checks: [{kind: clean}, {kind: grounded}]"))
     assert len(results.status) == len(results.violations) == 0
-    assert results.shares().columns == ["consistent", "faithful", "acceptable"]
+    assert results.shares().columns == ["consistent", "faithful", "correct", "acceptable"]
 
 
 STYLE = parse_style("""

@@ -44,6 +44,12 @@ CHECKS = {
     "allowed": ["values: [red, blue, Box]", "field: package, separator: ', '", "values: ['5', '3'], regex: '([0-9])A'"],
     "known_words": ["words: [box, red, big]"],
     "html": ["tags: [p, b], required: [p]", "structure: ['p+']"],
+    "equals": ["", "ignore: [case]"],
+    "similar": ["at_least: 0.5"],
+    "final_answer": ["take: last_number"],
+    "label": ["labels: [red, blue]"],
+    "same_fields": [""],
+    "same_result": [""],
     "python": ["call: json.loads"],
 }  # fmt: skip
 # What the checks of a kind find or look for; texts are made of the pieces of their rules' kinds, and of a few of all.
@@ -75,6 +81,12 @@ PIECES = {
     "allowed": ["red", "Box, red", "5A", "8A"],
     "known_words": ["box", "red", "boxxes", "big/red/big/red"],
     "html": ["<p>", "</p>", "<b>", "</b>", "<i>x</i>"],
+    "equals": ["red", "Red", "1,000 g"],
+    "similar": ["red box"],
+    "final_answer": ["so 8", "(B)"],
+    "label": ["red", "blue"],
+    "same_fields": ['{"a": 1}', "a: 1"],
+    "same_result": ["SELECT 1"],
     "python": ["8", "[1]"],
 }  # fmt: skip
 COMMON = [", ", ". ", ".", " ", "\n", "!", "a", "Box", "5V", "😀", "\u202e", "مر", "你。", "\x00", "\ufdd0", "\u2028", "e\u0301",
