@@ -30,6 +30,7 @@ from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
+from .scores.correctness import correctness_of_all
 from .scores.groups import grouped_requests, groups_of, with_references
 from .scores.quality import (
     Similarity,
@@ -113,8 +114,13 @@ def evaluate_outputs(
     scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
     results = _results(scored, written, raw, requests, context)
     names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
-    if contest.candidate in contest.scores and names:
+    compared = contest.candidate in contest.scores and bool(names)
+    if compared:
         results = _compared(results, scored, names, roi, context, baseline=baseline, margin=margin)
+    pair = (results.comparison.baseline, results.comparison.candidate) if results.comparison is not None else None
+    correctness = correctness_of_all(contest.scores, pairs, scored.rows, groups, style, against=pair)
+    results = replace(results, correctness=correctness)
+    if compared:
         facts_margin = None if settings is None else settings.facts_margin
         results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
     outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")

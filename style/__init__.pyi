@@ -35,10 +35,14 @@ from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
 from .infer import infer_style as infer_style
 from .kinds import KINDS as KINDS
+from .kinds.label import LabelNames as LabelNames
+from .kinds.label import labels_of as labels_of
 from .kinds.language import SURE_SHARE as SURE_SHARE
 from .kinds.language import language_name as language_name
 from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
+from .kinds.same_fields import compare_records as compare_records
+from .kinds.same_fields import record_of as record_of
 from .read import parse_style as parse_style
 from .read import read_style as read_style
 from .reference import explain_kind as explain_kind

@@ -46,12 +46,16 @@ class Columns:
     def changed(self, rows: Sequence[int], output: pl.Series) -> "Columns":
         """These rows with other outputs; what was read of their fields is kept."""
         places = pl.Series(rows, dtype=pl.UInt32)
-        right = None if self.references is None else [self.references[row] for row in rows]
+        right = None if self.references is None else list(map(self.right, rows))
         some = Columns(output, self.input.gather(places), self.fields_json.gather(places), self.count_tokens, right)
         if "fields" in self.__dict__:
             some.__dict__["fields"] = [self.fields[row] for row in rows]
         some._texts.update({name: values.gather(places) for name, values in self._texts.items()})
         return some
+
+    def right(self, row: int) -> Sequence[str]:
+        """The right answers of a row; none where they are not known."""
+        return () if self.references is None else self.references[row]
 
     def without_references(self) -> "Columns":
         """The same rows as if no right answer were known; what was read of them is kept."""
@@ -110,7 +114,7 @@ class Columns:
 
     def with_outputs(self, texts: pl.Series, rows: pl.Series) -> "Columns":
         """Other output texts, each with the input and fields of a row: `rows` holds the position of each."""
-        right = None if self.references is None else [self.references[row] for row in rows]
+        right = None if self.references is None else list(map(self.right, rows))
         other = Columns(texts, self.input.gather(rows), self.fields_json.gather(rows), self.count_tokens, right)
         if "fields" in self.__dict__:  # parsed already
             other.__dict__["fields"] = [self.fields[row] for row in rows]

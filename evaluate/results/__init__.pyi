@@ -6,6 +6,11 @@ from .comparison import NeededCases as NeededCases
 from .comparison import Rival as Rival
 from .comparison import SimilarityDifference as SimilarityDifference
 from .comparison import SimilarityDifferences as SimilarityDifferences
+from .correctness import Confused as Confused
+from .correctness import Correctness as Correctness
+from .correctness import PartDifference as PartDifference
+from .correctness import PartScore as PartScore
+from .correctness import VariantCorrectness as VariantCorrectness
 from .judgements import Agreement as Agreement
 from .judgements import ApartOutput as ApartOutput
 from .judgements import Choices as Choices

@@ -7,6 +7,7 @@ from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
 from .comparison import Comparison, Rival
+from .correctness import Correctness
 from .judgements import Judgements
 from .money import Money
 from .quality import Quality, Reference, Requests, Share, Speed, Tokens, Way
@@ -308,6 +309,8 @@ class Results(Record):
     """Scores of the reference outputs under the same rules; null if no reference could be scored."""
     requests: Requests | None = None
     """How the requests of the test pairs repeat; results of earlier versions do not have it."""
+    correctness: Correctness | None = None
+    """How often the outputs are right, by class or field; omitted unless a must rule compares them with references."""
     comparison: Comparison | None
     """Paired comparison of the candidate with the baseline; null if either is missing."""
     guide_comparison: Comparison | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ...core import as_json, say
 from ...curate import answers_in_train
 from ..results import Assumption, Comparison, Decision, Results, VerdictFlip
+from ..statistics.paired import significant
 from .evidence import Evidence
 from .money_sentences import input_name
 from .names import by_tuneworth, capital, listed, repaired, scored_name, variant_name
@@ -23,6 +24,8 @@ OFTEN_USED = 3
 CLOSE_BY = 0.15  # most estimates are off by at least this much
 UNSTABLE = 0.1
 SHARES = ("acceptance", "cached_share")
+SIGNIFICANT = 0.05
+MOST_PARTS = 3  # classes or fields that are named
 
 
 @dataclass(frozen=True)
@@ -315,8 +318,30 @@ def _volume(case: _Case) -> str | None:
     return None
 
 
+def _contradicted(case: _Case) -> str | None:
+    """The references say that the candidate is worse, and the rules do not see it."""
+    comparison, results = case.evidence.comparison, case.results
+    worse = significant(comparison.difference.low, comparison.difference.high, comparison.p_value)
+    if case.decision != "fine-tune" or (worse and (comparison.difference.value or 0) < 0):
+        return None
+    name, other = variant_name(comparison.candidate), variant_name(comparison.baseline)
+    parts = () if results.correctness is None else results.correctness.differences or ()
+    lost = [part for part in parts if part.high < 0 and part.p_holm is not None and part.p_holm < SIGNIFICANT]
+    if lost:
+        shown = listed([f"“{part.name}” by {say.points(-part.value)}" for part in lost[:MOST_PARTS]])
+        return f"The rules accept as many outputs, but {name} is right less often than {other} in {shown}."
+    found = None if comparison.similarity is None else comparison.similarity.chrf
+    if found is None or found.high is None or found.high >= 0 or found.value is None or found.low is None:
+        return None
+    return (
+        f"The rules do not see it, but the outputs of {name} are less like the references than those of {other}: chrF lower by "
+        f"{say.points(-found.value)} (range {say.points(-found.high)} to {say.points(-found.low)})."
+    )
+
+
 # By kind: those that could flip the verdict before those that only weaken it.
 DOUBTS: dict[str, Callable[[_Case], str | None]] = {
+    "contradicted": _contradicted,
     "template": _template,
     "answers_in_train": _answers_in_train,
     "cheaper_way": _cheaper_way,

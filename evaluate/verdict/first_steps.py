@@ -242,6 +242,11 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
                     "`tuneworth evaluate` again"
                 )
             return do, "Which of the template's outputs people would not accept is not known."
+        case "contradicted":
+            do = "add a rule about the right answer to the style, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
+            if evidence.results.correctness is not None:
+                do = "read the outputs that are wrong there, and train on more examples of them; then run again"
+            return do, "What the rules do not see is not part of the acceptable share."
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":

@@ -44,7 +44,7 @@ def compare_each(columns: Columns, fault: Callable[[str, Sequence[str]], FaultRo
     applicable = with_references(columns)
     known: dict[tuple[str, tuple[str, ...]], FaultRow | None] = {}  # labels and short answers recur
     for index in applicable.arg_true():
-        output, references = columns.output[index], tuple((columns.references or ())[index])
+        output, references = columns.output[index], tuple(columns.right(index))
         if output in references:
             continue
         if (output, references) not in known:
@@ -130,7 +130,7 @@ class SimilarParameters:
 def _find_similar(check: Check, columns: Columns) -> Findings:
     p: SimilarParameters = check.parameters
     applicable = with_references(columns)
-    rows = [(index, text) for index in applicable.arg_true() for text in (columns.references or ())[index]]
+    rows = [(index, text) for index in applicable.arg_true() for text in columns.right(index)]
     best: dict[int, float] = {}
     if rows:
         outputs = [columns.output[index][:_LONGEST] for index, _ in rows]
@@ -219,7 +219,7 @@ def _boxed(text: str) -> tuple[int, int] | None:
 def _find_final_answer(check: Check, columns: Columns) -> Findings:
     p: FinalAnswerParameters = check.parameters
     tolerance = 0.0 if p.tolerance is None and p.take != "letter" else p.tolerance
-    ignore = (*p.ignore, "space", *(("case",) if check.ignore_case else ()))
+    ignore: set[Ignored] = {*p.ignore, "space"} | ({"case"} if check.ignore_case else set())
 
     def fault(output: str, references: Sequence[str]) -> FaultRow | None:
         wanted = [p.answer(text) or text for text in references]

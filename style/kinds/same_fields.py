@@ -158,7 +158,7 @@ def _find_same_fields(check: Check, columns: Columns) -> Findings:
     rows: list[FaultRow] = []
     reasons: list[str | None] = [None] * len(columns.output)
     for index in applicable.arg_true():
-        output, texts = columns.output[index], (columns.references or ())[index]
+        output, texts = columns.output[index], columns.right(index)
         if output in texts:
             continue
         records = [record for text in texts if (record := record_of(text)) is not None]

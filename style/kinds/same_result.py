@@ -155,7 +155,7 @@ def _find_same_result(check: Check, columns: Columns) -> Findings:
         return Findings(faults(rows), applicable)
     if p.database is None:
         for index in applicable.arg_true():
-            texts = (columns.references or ())[index]
+            texts = columns.right(index)
             if canonical(columns.output[index]) not in set(map(canonical, texts)):
                 rows.append((index, None, None, None, shown(texts[0])))
         return Findings(faults(rows), applicable)
@@ -163,9 +163,7 @@ def _find_same_result(check: Check, columns: Columns) -> Findings:
         with _opened(Path(p.database)) as connection:
             known: dict[str, _Result] = {}  # one at a time would run a reference for each output
             for index in applicable.arg_true():
-                wrong, reasons[index] = _judged(
-                    columns.output[index], (columns.references or ())[index], connection, known
-                )
+                wrong, reasons[index] = _judged(columns.output[index], columns.right(index), connection, known)
                 rows += [(index, None, None, None, wrong)] if wrong else []
     except (OSError, sqlite3.Error) as error:
         reasons = [f"the database cannot be read: {error}"] * len(reasons)

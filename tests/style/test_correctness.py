@@ -206,7 +206,7 @@ def test_the_order_counts_where_the_reference_itself_orders(database):
 
 
 @pytest.mark.parametrize(("query", "said"), [
-    ("SELECT nothing FROM item", "SQLite says: no such column: nothing"),
+    ("SELECT absent FROM item", "SQLite says: no such column: absent"),
     ("DELETE FROM item", "the query does more than reading"),
     ("SELECT 1; DROP TABLE item", "SQLite says: You can only execute one statement at a time."),
     ("PRAGMA journal_mode = WAL", "the query does more than reading"),
@@ -238,7 +238,7 @@ def test_a_database_that_is_none_is_refused(tmp_path):
 
 
 def test_a_reference_that_does_not_run_judges_nothing(database):
-    assert asked(database, "SELECT 1", "SELECT nothing FROM item")[0] == "unscored"
+    assert asked(database, "SELECT 1", "SELECT absent FROM item")[0] == "unscored"
 
 
 # --- rules in a style ----------------------------------------------------------------------------------------------
