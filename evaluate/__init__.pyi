@@ -81,6 +81,7 @@ from .outputs.table import Raced as Raced
 from .outputs.table import Raw as Raw
 from .outputs.table import read_lines as read_lines
 from .outputs.table import read_raws as read_raws
+from .results import NO_MODEL as NO_MODEL
 from .results import Money as Money
 from .results import SearchCost as SearchCost
 from .results import Way as Way

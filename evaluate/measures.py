@@ -10,7 +10,7 @@ from .money.account import compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
-from .results import Money, Training
+from .results import NO_MODEL, Money, Training
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 
@@ -110,7 +110,7 @@ def _measured(raw: Raw, scores: Scores, rows: np.ndarray, *, self_hosted: bool) 
         tuned=raw.variant.tuned,
         model=raw.model,
         of=raw.variant.of,
-        free=raw.variant.way == "template",
+        free=raw.variant.way in NO_MODEL,
         requests_per_second=speed_of(scores.table, np.repeat(rows, scores.samples)).per_second if self_hosted else None,
     )
 

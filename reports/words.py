@@ -51,7 +51,13 @@ _ADDED = {
     "short guide": "short guide",
     "constrained": "constrained",
 }
-_LABELS = {"template": "template, no model", "nearest": "nearest examples", "searched": "searched prompt"}
+_LABELS = {
+    "template": "template, no model",
+    "majority": "most frequent label",
+    "classifier": "plain classifier",
+    "nearest": "nearest examples",
+    "searched": "searched prompt",
+}
 
 
 def capital(text: str) -> str:

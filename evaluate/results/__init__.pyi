@@ -46,6 +46,7 @@ from .money_inputs import Failures as Failures
 from .money_inputs import FormulaInputs as FormulaInputs
 from .money_inputs import Source as Source
 from .money_inputs import VariantInputs as VariantInputs
+from .quality import NO_MODEL as NO_MODEL
 from .quality import AloneShare as AloneShare
 from .quality import Cause as Cause
 from .quality import CauseKind as CauseKind

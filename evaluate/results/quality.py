@@ -9,9 +9,11 @@ CauseKind = Literal[
     "missing", "failed", "empty", "refused", "cut", "endless", "same text", "identical", "references", "shown"
 ]  # fmt: skip
 Way = Literal[
-    "model", "template", "repair", "retry", "nearest", "short guide", "cascade", "constrained", "searched"
+    "model", "template", "majority", "classifier", "repair", "retry", "nearest", "short guide", "cascade", "constrained",
+    "searched"
 ]  # fmt: skip
 """How outputs come about beyond the plain call of a model."""
+NO_MODEL: frozenset[Way] = frozenset({"template", "majority", "classifier"})  # ways that call no language model
 
 
 class Cause(Record):

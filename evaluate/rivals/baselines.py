@@ -11,6 +11,7 @@ from ...style import StyleSchema, write_short_guide
 from ..endpoints.budget import price_of_variant
 from ..money.inputs.settings import RoiSettings
 from ..outputs.table import Raw
+from ..results import NO_MODEL
 from ..settings import EvaluateSettings, RetrySettings, VariantSettings, stated_keys
 from ..variants import FEW_SHOT, WRITTEN, Variant, constraint_for, read_guide
 from .constraint import constraint_of
@@ -125,7 +126,7 @@ def rival_names(variants: Iterable[str], candidate: str) -> list[str]:
     names = list(variants)
     ways = [f"{name} + {way}" for name in names for way in ("retry", "constrained")]
     cascades = [f"{first}, else {other}" for first in names for other in names if first != other]
-    rivals = ["template", NEAREST, "searched", short_guide_name(candidate), *ways, *cascades]
+    rivals = [*sorted(NO_MODEL), NEAREST, "searched", short_guide_name(candidate), *ways, *cascades]
     return [*rivals, *(f"{name} + repair" for name in (*names, *rivals))]
 
 

@@ -10,6 +10,7 @@ from ..outputs.table import Raw
 from ..scores.score import Scores
 from ..settings import EvaluateSettings
 from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs
+from .labels import CLASSIFIER, MAJORITY, label_rivals
 
 REPAIR = "repair"
 
@@ -50,6 +51,10 @@ def enter(
             template = template_of(pairs, train, style, name=name, stated=stated, samples=samples, seed=seed)
             if template is not None:
                 entered[name] = template, score_variant(pairs, template, style)
+        if wanted(MAJORITY) or wanted(CLASSIFIER):
+            for raw in label_rivals(pairs, train, style, samples=samples):
+                if wanted(raw.variant.name) and raw.variant.name not in entered:
+                    entered[raw.variant.name] = raw, score_variant(pairs, raw, style)
         repairs = with_repairs(pairs, [raw for raw, _ in entered.values()], _scores(entered), style)
         entered |= {name: entry for name, entry in repairs.items() if wanted(name, REPAIR)}
         for cascade in _cascades(entered, settings, candidate, baseline, style):

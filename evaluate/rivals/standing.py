@@ -14,7 +14,7 @@ from ..money.inputs.options import COST, EFFECTIVE, Way
 from ..money.inputs.origins import with_origins
 from ..money.inputs.settings import RoiSettings, Triangular
 from ..outputs.table import Raw
-from ..results import Difference, Interval, Money, Rival
+from ..results import NO_MODEL, Difference, Interval, Money, Rival
 from ..scores.quality import difference_of, share_of
 from ..scores.score import Scores, item_means
 from ..statistics.paired import compare
@@ -196,7 +196,7 @@ def _money_of(name: str, money: Money | None, *, main: bool) -> dict[str, float 
 
 def _calls(raw: Raw, rows: np.ndarray, samples: int) -> float:
     """The mean number of calls for a request."""
-    if raw.variant.way == "template":
+    if raw.variant.way in NO_MODEL:
         return 0.0
     if raw.cascade is not None:
         sent = item_means(raw.cascade.sent, samples)[rows]

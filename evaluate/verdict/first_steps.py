@@ -243,7 +243,7 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
                 )
             return do, "Which of the template's outputs people would not accept is not known."
         case "contradicted":
-            do = "add a rule about the right answer to the style, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
+            do = "add a rule about the right answer, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
             return do, "What the rules do not see is not part of the acceptable share."

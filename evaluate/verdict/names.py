@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from ..results import Results
+from ..results import NO_MODEL, Results
 
 NAMES = {
     "tuned": "the tuned model",
     "prompted": "the prompted model",
     "plain": "the plain model without a guide",
     "template": "a template without any model",
+    "majority": "the most frequent label",
+    "classifier": "a plain classifier",
     "nearest": "the prompted model with the nearest examples",
     "searched": "the prompted model with the searched prompt",
 }
@@ -58,7 +60,7 @@ def by_tuneworth(results: Results, name: str) -> bool:
 def scored_name(results: Results, name: str) -> str:
     """`variant_name`, with a note if the settings have its outputs repaired."""
     words = variant_name(name)
-    noted = name == "template" or words.endswith(AFTER_REPAIR) or "else " in name
+    noted = name in NO_MODEL or words.endswith(AFTER_REPAIR) or "else " in name
     return words if noted or not repaired(results, name) else f"{words} {AFTER_REPAIR}"
 
 

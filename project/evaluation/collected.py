@@ -24,6 +24,7 @@ from ...core import (
 )
 from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
 from ...evaluate import (
+    NO_MODEL,
     Evaluated,
     Raw,
     RunContext,
@@ -289,7 +290,7 @@ def _raw(
 
 def _made(name: str, names: Collection[str]) -> tuple[Way, tuple[str, ...]]:
     """How a variant is made, and from which ones, if it has a name that Tuneworth itself gives."""
-    return made_from(name, names) or ("template" if name == "template" else "model", ())
+    return made_from(name, names) or (name if name in NO_MODEL else "model", ())
 
 
 def _write_pairs(pairs: pl.DataFrame, run: Path) -> None:

@@ -10,7 +10,12 @@ from ..words import capital, named, sentence, share_text
 from .money.costs import cost_figure, counted_cost
 
 NOT_KNOWN = "–"
-NO_CALL = {"template": "no model", "repair": "no further call"}
+NO_CALL = {
+    "template": "no model",
+    "majority": "no model",
+    "classifier": "no language model",
+    "repair": "no further call",
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _payback(run: StoredRun, row: Rival) -> str:
 def took(run: StoredRun, name: str, calls: float | None = None, seconds: float | None = None) -> str:
     """What an output took: calls, tokens and seconds for a request, as far as they are known."""
     way, tokens = run.way(name), run.results.tokens.get(name)
-    if way == "template":
+    if way in NO_CALL and way != "repair":
         return NO_CALL[way]
     total = tokens.total if tokens else None
     parts = [_calls(way, calls), "" if total is None else say.count(round(total), "token")]

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from ...core import UNKNOWN
 from ...core import unbroken as say
-from ...evaluate.results import Tokens
+from ...evaluate.results import NO_MODEL, Tokens
 from ..charts.axes import Figure, linear_axis, render_figure
 from ..charts.rows import Bar, Mark, Row, rows_chart
 from ..page import Section
@@ -99,7 +99,7 @@ def _of_callers(run: StoredRun, found: Mapping[str, Found]) -> dict[str, Found]:
     return {
         name: part
         for name, part in found.items()
-        if run.way(name) != "template" and not (run.way(name) == "repair" and set(run.origins(name)) & set(found))
+        if run.way(name) not in NO_MODEL and not (run.way(name) == "repair" and set(run.origins(name)) & set(found))
     }
 
 
@@ -145,7 +145,7 @@ def _time_words(run: StoredRun) -> str:
 
 def _baseline_calls(run: StoredRun) -> bool:
     """Whether the baseline calls a model: a comparison with a template's nothing says nothing."""
-    return run.baseline is not None and run.way(run.baseline) != "template"
+    return run.baseline is not None and run.way(run.baseline) not in NO_MODEL
 
 
 def _sent(found: Tokens) -> float | None:

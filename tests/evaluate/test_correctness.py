@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support  # type: ignore[import-untyped]
 
 from tuneworth.core import as_json
-from tuneworth.evaluate import Raw, Variant, evaluate_outputs
+from tuneworth.evaluate import EvaluateSettings, Raw, RunContext, Variant, evaluate_outputs
 from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.results import Results
 from tuneworth.evaluate.verdict.doubts import found_doubts
@@ -22,17 +22,22 @@ LABELS = ["refund", "delivery", "account", "other"]
 LABEL = "checks:\n  - {kind: label, labels: [refund, delivery, account, other]}\n"
 
 
-def evaluated(style: str, rows: list[dict], **outputs: list[str]) -> Results:
-    """The results of collected outputs by variant on pairs of `input` and `output` (and `meta`)."""
-    ids = [str(n) for n in range(len(rows))]
-    pairs = pl.DataFrame(
+def table(rows: list[dict]) -> pl.DataFrame:
+    """The pair table of rows with `input`, `output` and perhaps `meta`."""
+    return pl.DataFrame(
         {
-            "id": ids, "input": [row["input"] for row in rows], "output": [row["output"] for row in rows],
-            "fields": None, "group": None, "system": None, "reference_ok": True, "row": range(len(rows)),
-            "meta": [json.dumps(row["meta"]) if "meta" in row else None for row in rows],
+            "id": [str(n) for n in range(len(rows))], "input": [row["input"] for row in rows],
+            "output": [row["output"] for row in rows], "fields": None, "group": None, "system": None, "reference_ok": True,
+            "row": range(len(rows)), "meta": [json.dumps(row["meta"]) if "meta" in row else None for row in rows],
         },
         schema_overrides={"fields": pl.String, "group": pl.String, "meta": pl.String, "system": pl.String},
     )  # fmt: skip
+
+
+def evaluated(style: str, rows: list[dict], *, train: pl.DataFrame | None = None, **outputs: list[str]) -> Results:
+    """The results of collected outputs by variant on these pairs; with `train`, also of rivals that need no call."""
+    pairs = table(rows)
+    ids = pairs["id"]
     raws = []
     for name, texts in outputs.items():
         lines = [
@@ -41,7 +46,10 @@ def evaluated(style: str, rows: list[dict], **outputs: list[str]) -> Results:
         ]
         variant = Variant(name, "outputs", tuned=name == "tuned")
         raws.append(Raw(variant, pl.DataFrame(lines, schema=OUTPUT_SCHEMA)))
-    found = evaluate_outputs(pairs, raws, parse_style(style, where="test"), candidate="tuned", margin=0.03)
+    found = evaluate_outputs(
+        pairs, raws, parse_style(style, where="test"), candidate="tuned", margin=0.03,
+        settings=None if train is None else EvaluateSettings(), context=RunContext(train=train),
+    )  # fmt: skip
     return found.results
 
 
@@ -168,3 +176,20 @@ def test_a_loss_that_the_rules_do_not_see_is_the_first_doubt():
     assert doubts[0].kind == "contradicted"
     assert "less like the references" in doubts[0].text
     assert found_doubts(Evidence(found, 0.03, 0.03), "keep prompting")[0].kind != "contradicted"
+
+
+def test_the_most_frequent_label_and_a_plain_classifier_are_rivals_of_a_label_task():
+    words = {"refund": "money back", "delivery": "parcel late", "account": "password login", "other": "question about"}
+    right = [LABELS[n % 4 if n % 3 else 0] for n in range(240)]
+    rows = [{"input": f"{words[label]} case {n}", "output": label} for n, label in enumerate(right)]
+    train = table(rows[:120])
+    found = evaluated(LABEL, rows[120:], train=train, prompted=guesses(right[120:], 0.8, 1), tuned=right[120:])
+    measured = {row.name: row for row in found.rivals}
+    assert found.variants["classifier"].way == "classifier"
+    assert found.quality["classifier"].acceptable.share == 1.0
+    assert found.quality["majority"].acceptable.share == pytest.approx(right[120:].count("refund") / 120)
+    assert measured["classifier"].strongest
+    assert found.tokens["classifier"].total == 0
+    short = "checks: [{kind: length, unit: words, max: 1}]"
+    plain = evaluated(short, rows[120:], train=train, prompted=right[120:], tuned=right[120:])
+    assert "classifier" not in plain.variants
