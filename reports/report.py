@@ -12,7 +12,20 @@ from .curated import curated_markdown
 from .junit import junit_of_curation, junit_of_run
 from .markdown import evaluated_markdown
 from .page import Section, render_page
-from .sections import gates, judgements, method, next_steps, provenance, quality, risks, rivals, training, usage, why
+from .sections import (
+    correctness,
+    gates,
+    judgements,
+    method,
+    next_steps,
+    provenance,
+    quality,
+    risks,
+    rivals,
+    training,
+    usage,
+    why,
+)  # fmt: skip
 from .sections.curation import data
 from .sections.curation.curated import curated_headline, curated_sections
 from .sections.examples import examples
@@ -144,6 +157,7 @@ def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], lis
         why.section(run),
         next_steps.section(run),
         gates.section(run.results.gates or ()),
+        correctness.section(run, texts=texts),
         quality.section(run, texts=texts),
     ]
     after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]

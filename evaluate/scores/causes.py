@@ -10,7 +10,7 @@ import polars as pl
 
 from ...style import refused
 from ..outputs.table import CUT, WITHHELD, Raw, finish_word
-from ..results import Cause, CauseKind
+from ..results import NO_MODEL, Cause, CauseKind
 from .score import Scores
 
 MOST_IDS = 5  # ids that an entry names; outputs.jsonl has them all
@@ -28,12 +28,14 @@ LONGEST_LOOP, SHORTEST_LOOP = 800, 40
 class Given:
     """One variant as it was asked: its scored outputs, where they come from, and the texts of its prompt.
 
-    `own` says that the outputs come from one prompt or file, not from those of other variants.
+    `own` says that the outputs come from one prompt or file, not from those of other variants, `model` that a language
+    model wrote them.
     """
 
     scores: Scores
     collected: bool
     own: bool = True
+    model: bool = True
     guide: str | None = None
     examples: tuple[tuple[str, str], ...] = ()
 
@@ -49,7 +51,9 @@ def causes_of(raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.D
             continue
         v = raw.variant
         prompt = {"guide": v.guide, "examples": v.examples}
-        given[name] = Given(scores[name], collected=v.source == "outputs", own=v.way == "model", **prompt)
+        given[name] = Given(
+            scores[name], collected=v.source == "outputs", own=v.way == "model", model=v.way not in NO_MODEL, **prompt
+        )
     return {name: [] for name in raws} | find_causes(given, pairs)
 
 
@@ -66,7 +70,10 @@ def find_causes(given: Mapping[str, Given], pairs: pl.DataFrame) -> dict[str, li
 
     `ids` are the first few of the pairs.
     """
-    causes = {name: [*_by_end(one, pairs), *_same_text(one, pairs), *_shown(one, pairs)] for name, one in given.items()}
+    causes = {
+        name: [*_by_end(one, pairs), *(_same_text(one, pairs) if one.model else ()), *_shown(one, pairs)]
+        for name, one in given.items()
+    }
     exact = {name: _exact_share(one, pairs) for name, one in given.items() if one.own}
     for name in exact:
         twins = [other for other in exact if other != name and _identical(given[name], given[other], pairs)]
