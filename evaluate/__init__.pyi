@@ -1,3 +1,4 @@
+from .context import RunContext as RunContext
 from .endpoints.budget import Budget as Budget
 from .endpoints.budget import TokenPrice as TokenPrice
 from .endpoints.budget import price_of_variant as price_of_variant
@@ -26,7 +27,6 @@ from .endpoints.store import AnswerStore as AnswerStore
 from .endpoints.store import NotStored as NotStored
 from .endpoints.store import open_answers as open_answers
 from .evaluation import Evaluated as Evaluated
-from .evaluation import RunContext as RunContext
 from .evaluation import evaluate_outputs as evaluate_outputs
 from .history.comparison import ChangedRow as ChangedRow
 from .history.comparison import ComparedJudged as ComparedJudged

@@ -8,25 +8,20 @@ import polars as pl
 from msgspec.structs import replace
 
 from ..core import from_json
-from ..curate import Curation
 from ..style import RuleInUse, StyleInUse, StyleSchema, check_outputs, check_table, measure_discrimination
+from .context import RunContext
 from .measures import measure_variants, money_of
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
 from .results import (
     SCHEMA,
     Comparison,
-    LearningCurve,
-    Problem,
-    Provenance,
     Reference,
     Requests,
     Results,
     Risk,
     Share,
-    Training,
 )
-from .risks.overfitting import Outcomes
 from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
@@ -54,29 +49,6 @@ class Evaluated:
     results: Results
     outputs: pl.DataFrame
     raws: Sequence[Raw]
-
-
-@dataclass(frozen=True)
-class RunContext:
-    """Results of earlier stages that the evaluation includes; any may be None.
-
-    `left_out` are the rivals that were not measured, each with the reason; `on_train` are the candidate's outcomes on
-    train pairs; `forgetting` compares its general abilities with those of its base model. `identifiers`
-    are the fields that do not make a request another one.
-    """
-
-    data: Curation | None = None
-    training: Training | None = None
-    provenance: Provenance | None = None
-    train: pl.DataFrame | None = None
-    validity: Sequence[Problem] = ()
-    left_out: Sequence[tuple[str, str]] = ()
-    on_train: Outcomes | None = None
-    forgetting: Risk | None = None
-    learning_curve: LearningCurve | None = None
-    identifiers: Sequence[str] = ()
-    project: str = ""
-    created: str = ""
 
 
 def evaluate_outputs(
