@@ -22,11 +22,11 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Part:
-    """A class or field: how often references have it, precision, recall and F1 of each compared variant, the difference."""
+    """A class or field: how often references have it, recall and F1 of each compared variant, the difference."""
 
     name: str
     support: str
-    scores: list[tuple[str, str, str]]
+    scores: list[tuple[str, str]]
     change: str
     chance: str
 
@@ -82,7 +82,7 @@ def _parts(found: Correctness, names: list[str]) -> list[Part]:
         Part(
             short(part, NAME),
             say.count(max((scores[name][part].support for name in names if part in scores[name]), default=0)),
-            [_three(scores[name].get(part)) for name in names],
+            [_recall(scores[name].get(part)) for name in names],
             *_change(differences.get(part)),
         )
         for part in every
@@ -93,11 +93,11 @@ def _listed(scores: VariantCorrectness) -> list[PartScore]:
     return [*(scores.classes or ()), *(scores.fields or ())]
 
 
-def _three(part: PartScore | None) -> tuple[str, str, str]:
-    """Precision, recall and F1."""
+def _recall(part: PartScore | None) -> tuple[str, str]:
+    """Recall and F1."""
     if part is None:
-        return "", "", ""
-    return share_text(part.precision), share_text(part.recall), "" if part.f1 is None else say.coefficient(part.f1)
+        return "", ""
+    return share_text(part.recall), "" if part.f1 is None else say.coefficient(part.f1)
 
 
 def _change(row: PartDifference | None) -> tuple[str, str]:
