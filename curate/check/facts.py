@@ -54,11 +54,18 @@ _UNIT = re.compile(
     r"|V(?:DC|AC|rms|pp)|[kMG]?bps|[KMGT]i?B|%|‰|°|°?[CF]|mAh|kWh|inch|inches|ft|lb|lbs|oz|rpm|px|ppm"
     r"|sec|seconds?|min|minutes?|h|hrs?|hours?|days?|weeks?|months?|years?|EUR|USD|GBP|€|\$|£|mm²|cm²|m²|cm³|m³)(?:/\w+)?"
 )
+_ANY_CASE = re.compile(_UNIT.pattern, re.IGNORECASE)
 
 
-def is_label(normalised: str, words: int = LABEL_WORDS) -> bool:
-    """Whether the text has at most so many words that the whole text is its only fact."""
-    return len(normalised.split(" ", words)) <= words
+def is_unit(word: str) -> bool:
+    """Whether a word in small letters after a number may be its unit."""
+    return word in _UNIT_NAMES or _ANY_CASE.fullmatch(word) is not None
+
+
+def is_label(text: str, words: int = LABEL_WORDS) -> bool:
+    """Whether the text has at most so many words that the whole text is its only fact; marks alone are no words."""
+    few = text.split(None, 2 * words)
+    return len(few) <= 2 * words and sum(any(map(str.isalnum, word)) for word in few) <= words
 
 
 def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
@@ -76,7 +83,7 @@ def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
 
 
 def _facts_of(text: str, label_words: int) -> frozenset[str]:
-    if len(text.split(None, label_words)) <= label_words and is_label(label := _value(text), label_words):
+    if is_label(text, label_words) and is_label(label := _value(text), label_words):
         return frozenset([label.strip(" .!?,;:") or label])
     return token_facts(text)
 

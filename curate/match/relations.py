@@ -21,7 +21,7 @@ from .candidates import MOST_PAIRS, Method, MethodSetting, Skew, expected_recall
 from .corpus import Corpus, best_ranks, first_rows
 from .items import Compared, Edges, Items, compare_outputs, refuse_too_many
 from .join import SimilarPairs
-from .subjects import Subjects, by_facts, distinct_rows, other_words
+from .subjects import Subjects, by_facts, distinct_rows
 
 _WAITING = 4_000_000  # pairs collected before the forest is extended
 _LEVELS = 16  # similarities at which connectivity is tracked
@@ -170,13 +170,13 @@ def _outputs(
     facts = np.full(len(subject), -1, np.int64)
     facts[rows] = corpus.output_facts(rows)
     item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
-    first = first_rows(corpus.output)
+    first, asked = first_rows(corpus.output), first_rows(corpus.text)
     items = Items(of_subject, subjects.texts_of(of_subject), of_output, of_facts, best_ranks(item, rank))
     compared = compare_outputs(
         same,
         items,
         lambda numbers: corpus.outputs(first[numbers]),
-        lambda left, right: other_words(left, right, subjects, corpus),
+        lambda numbers: corpus.inputs(asked[numbers]),
         threshold=threshold,
         label_words=corpus.label_words,
         known=None if corpus.recalled is None else corpus.recalled.memory.grams,
