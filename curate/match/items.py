@@ -104,7 +104,9 @@ def compare_outputs(
     related[left] = related[right] = True
     needed = np.unique(output[related[subject]])
     varied = _varied(items)
-    label = _labels(items, needed, texts(needed), label_words) & ~(varied & (label_words < LABEL_WORDS))
+    short, label = _labels(items, needed, texts(needed), label_words)
+    if label_words < LABEL_WORDS:
+        label &= ~varied
     divided = (known or KnownGrams()).pairs(needed, texts)
     proposals = _Proposals(items, left, right, counts, label, texts, threshold)
     duplicates, conflicts, found = [], [], 0
@@ -123,7 +125,7 @@ def compare_outputs(
         refuse_too_many(found, "outputs that repeat or contradict each other", threshold)
     alternatives = int(_pairs(left, right, counts).sum()) - proposals.unlisted - found
     compared = Compared(_joined(duplicates), _joined(conflicts), alternatives, proposals.complete)
-    return _by_wording(compared, items, label, varied, texts, requests, synonyms)
+    return _by_wording(compared, items, short, label, varied, texts, requests, synonyms)
 
 
 def _varied(items: Items) -> np.ndarray:
@@ -135,26 +137,26 @@ def _varied(items: Items) -> np.ndarray:
     return np.bincount(distinct_rows(items.request, items.output, items.facts)[1][0])[items.request] > 2
 
 
-def _labels(items: Items, needed: np.ndarray, texts: list[str], label_words: int) -> np.ndarray:
-    """Whether the output of each item is a label, of which two different ones contradict each other.
+def _labels(items: Items, needed: np.ndarray, texts: list[str], label_words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the output of each item is short, and whether it is a label, of which two different ones contradict each other.
 
-    It is short, and answers many requests or has a digit; where nearly all outputs answer several, any short one is.
+    A short one is a label if it answers many requests or has a digit, or where nearly all outputs answer several. Others
+    are terms and phrases, of which several may be right.
     """
     size = int(items.output.max(initial=-1)) + 1
-    answered = np.bincount(distinct_rows(items.output, items.request)[1][0], minlength=size)
-    classes = len(items.output) > 0 and (answered[items.output] > 1).mean() >= _LABELS
-    many = answered >= (0 if classes else max(2, _MANY * len(items.output)))
-    label = np.zeros(size, bool)
-    label[needed] = [
-        is_label(text, label_words) and (often or any(map(str.isdigit, text)))
-        for text, often in zip(texts, many[needed].tolist(), strict=True)
-    ]
-    return label[items.output]
+    answers = distinct_rows(items.request, items.output)[1][1]
+    answered = np.bincount(answers, minlength=size)
+    classes = len(answers) > 0 and (answered[answers] > 1).mean() >= _LABELS
+    many = answered >= (0 if classes else max(2, _MANY * len(answers)))
+    short, label = np.zeros(size, bool), np.zeros(size, bool)
+    short[needed] = [is_label(text, label_words) for text in texts]
+    label[needed] = short[needed] & (many[needed] | np.array([any(map(str.isdigit, text)) for text in texts], bool))
+    return short[items.output], label[items.output]
 
 
 def _by_wording(
-    compared: Compared, items: Items, label: np.ndarray, varied: np.ndarray, texts: TextsOf, requests: TextsOf,
-    synonyms: Synonyms,
+    compared: Compared, items: Items, short: np.ndarray, label: np.ndarray, varied: np.ndarray, texts: TextsOf,
+    requests: TextsOf, synonyms: Synonyms,
 ) -> Compared:  # fmt: skip
     """The same for edges of one request, by the words of the inputs. Duplicates whose outputs differ in a word that says
     something contradict each other, or are alternatives where wordings vary."""
@@ -173,8 +175,9 @@ def _by_wording(
     said = differences(items.output[a[at]], items.output[b[at]], texts, synonyms)
     duplicate[at[said.other]] = False
     conflict[at] &= said.other & ~varied[a[at]] & ~varied[b[at]]
-    # Between labels, any word of the input may make the difference.
-    conflict[repeated:] &= (inputs.exact | ~(label[a] & label[b]))[repeated:]
+    labels = label[a] & label[b]
+    conflict &= labels | ~(short[a] & short[b])
+    conflict[repeated:] &= (inputs.exact | ~labels)[repeated:]  # any word of the input may stand for another label
     alternatives = compared.alternatives + int((one & ~duplicate & ~conflict).sum())
     return Compared(edges.take(duplicate), edges.take(conflict), alternatives, compared.complete)
 

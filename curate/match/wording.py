@@ -6,17 +6,18 @@ pen and listed synonyms are one word. Numbers, codes and units are left to the f
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sparse
 
-from ...style import american, stated_numbers
+from ...style import StyleSchema, american, stated_numbers
 from ..check.facts import is_unit
+from ..read.normal_forms import comparable
 from .subjects import EMPTY, JOINING, WORD, distinct_rows
 
 Synonyms = frozenset[tuple[str, str]]  # pairs of words that mean one thing, each in both orders
@@ -48,8 +49,8 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 @dataclass(frozen=True)
 class Differences:
     """How the texts of each pair differ. other: in a word that says something, or in who does what. moved: in the order
-    of the same words. exact: in nothing but marks. exchange: of pairs that differ in one word, or in one for another, its
-    number; else 0.
+    of the same words. exact: in nothing but marks. exchange: a number for the words that only one of the two has, of which
+    each says something, equal if they are, whichever has them; 0 for none.
     """
 
     other: np.ndarray
@@ -71,19 +72,25 @@ def differences(
         same = np.zeros(len(left), bool)
         same[of[agree[apart]]] = True
         found = replace(found, other=found.other & ~np.isin(found.exchange, _empty(found.exchange, same)))
-    other, moved, exact, exchange = (
-        np.zeros(len(one), bool),
-        np.zeros(len(one), bool),
-        one == two,
-        np.zeros(len(one), np.uint64),
-    )
-    other[apart], moved[apart], exact[apart], exchange[apart] = (
-        found.other[of],
-        found.moved[of],
-        found.exact[of],
-        found.exchange[of],
-    )
-    return Differences(other, moved, exact, exchange)
+    none = np.zeros(len(one), bool)
+    every = Differences(none, none.copy(), one == two, np.zeros(len(one), np.uint64))
+    for name in Differences.__annotations__:
+        getattr(every, name)[apart] = getattr(found, name)[of]
+    return every
+
+
+def listed_synonyms(style: StyleSchema | None) -> Synonyms:
+    """The words that a style lists as ways to say one thing: of two wordings that differ in one word, these two."""
+    checks = [] if style is None else [check.parameters for check in style.checks if check.kind == "vocabulary"]
+    lists: list[Mapping[str, Sequence[str]]] = [check.preferred for check in checks]
+    lists += [] if style is None else style.wordings.values()
+    found = set()
+    for texts in ((text, *others) for group in lists for text, others in group.items()):
+        words = pl.Series([comparable(text) for text in texts], dtype=pl.String).str.extract_all(WORD).to_list()
+        for one, two in permutations(map(set, words), 2):
+            if len(one - two) == len(two - one) == 1:
+                found.add((*(one - two), *(two - one)))
+    return frozenset(found)
 
 
 def _empty(exchange: np.ndarray, agreeing: np.ndarray) -> np.ndarray:
@@ -107,14 +114,13 @@ class _Wording:
         self._letters = pl.Series(texts, dtype=pl.String).str.replace_all(r"[^\p{L}\p{M}\p{N}]", "").hash().to_numpy()
         at = found["text"].to_numpy(), word
         self._counts = sparse.csr_matrix((np.ones(len(word), np.int32), at), (len(texts), len(words)))
-        self._sets = self._counts.sign()
+        self._sets = sparse.csr_matrix(self._counts > 0, dtype=np.int8)
         spelled = self._words["word"]
         self._free = spelled.is_in(_FREE).to_numpy()
         self._lacked = spelled.is_in(_LACKED).to_numpy()
         # Facts say what they are, as long as they are in both texts.
         self._stated = (
-            spelled.str.contains(r"\p{N}")
-            | pl.Series([any(stated_numbers(word)) for word in spelled], dtype=pl.Boolean)
+            spelled.str.contains(r"\p{N}") | pl.Series([_is_number(word) for word in spelled], dtype=pl.Boolean)
         ).to_numpy()
 
     def compare(self, left: np.ndarray, right: np.ndarray) -> Differences:
@@ -140,19 +146,10 @@ class _Wording:
         other[exchanged["pair"].to_numpy()] = other[rest["pair"].to_numpy()] = True
         other[self._repeated(left, right, other | ~spaced)] = True
         moved, swapped = self._moved(left, right, other | ~spaced)
-        exact &= ~moved
-        return Differences(other | swapped, moved, exact, self._exchange(rest, exchanged["pair"], n))
-
-    def _exchange(self, rest: pl.DataFrame, not_of: pl.Series, n: int) -> np.ndarray:
-        """The number of the exchange of each pair that differs in one alone."""
-        hashed = rest.with_columns(hash=self._words["hash"].gather(rest["word"]).to_numpy() * _ODD)
-        single = hashed.group_by("pair").agg(
-            pl.len(), pl.col("side").n_unique().alias("sides"), pl.col("hash").bitwise_xor()
-        ).filter(pl.col("len") == pl.col("sides"))  # fmt: skip
-        exchange = np.zeros(n, np.uint64)
-        exchange[single["pair"].to_numpy()] = single["hash"].to_numpy()
-        exchange[not_of.to_numpy()] = 0
-        return exchange
+        exchange, hashes = np.zeros(n, np.uint64), self._words["hash"].to_numpy() * _ODD
+        np.bitwise_xor.at(exchange, rest["pair"].to_numpy(), hashes[rest["word"].to_numpy()])
+        exchange[exchanged["pair"].to_numpy()] = 0
+        return Differences(other | swapped, moved, exact & ~moved, exchange)
 
     def _repeated(self, left: np.ndarray, right: np.ndarray, skip: np.ndarray) -> np.ndarray:
         """The pairs whose texts repeat two of their words, one of them more often on either side: A of A and B, B of A and B."""
@@ -287,9 +284,16 @@ def _occurrences(texts: list[str], start: int) -> pl.DataFrame:
     table = pl.DataFrame({"text": np.arange(start, start + len(texts)), "word": found}).explode(
         "word", empty_as_null=False
     )
-    after = pl.col("word").shift(1).over("text").str.contains(r"\p{N}$").fill_null(False)
-    units = [word for word in table.filter(after)["word"].unique() if is_unit(word)]
-    return table.filter(~(after & pl.col("word").is_in(units)))
+    unique = table["word"].unique().to_list()
+    units, numbers = ([word for word in unique if of(word)] for of in (is_unit, _is_number))
+    before = pl.col("word").shift(1).over("text")
+    after = before.str.contains(r"\p{N}$") | before.is_in(numbers)
+    return table.filter(~(after.fill_null(False) & pl.col("word").is_in(units)))
+
+
+def _is_number(word: str) -> bool:
+    """Whether a word states a number: its digits are a fact."""
+    return any(stated_numbers(word))
 
 
 def _ending(one: str, two: str) -> str | None:
