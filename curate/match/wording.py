@@ -28,7 +28,7 @@ _POLITE = (
 )
 _FREE = frozenset(f"{EMPTY} {_POLITE}".split())
 # Words that say nothing where one text lacks them. One in the place of another says something: to it, by it; my, your.
-_LACKED = frozenset(JOINING.split()) - {"from"}
+_LACKED = frozenset(f"{JOINING} my our your".split()) - {"from"}
 # Words that say what the next ones are in a sentence: of two that change places, each takes the part of the other.
 _PARTS = frozenset(
     f"{JOINING} from after before between into over than under until via without von nach zu bis aus".split()

@@ -42,7 +42,7 @@ _POLITE = (
     "also am been being can could d hello hey hi just kindly ll m now ok okay pls re so t thank thanks ve will would"
 )
 POLITE = frozenset(_POLITE.split())
-LACKED = JOINING - {"from"}
+LACKED = (JOINING | {"my", "our", "your"}) - {"from"}
 _PARTS = "from after before between into over than under until via without von nach zu bis aus"
 PARTS = JOINING | set(_PARTS.split())
 ENDINGS = {"|s", "|es", "|ed", "|d", "|ing", "e|ing", "ied|y", "ies|y", "d|s", "ed|ing", "ed|s", "ing|s", "es|ing"}
