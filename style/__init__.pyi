@@ -25,6 +25,7 @@ from .discrimination import measure_discrimination as measure_discrimination
 from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED
+from .facts.numbers import quotes_apart as quotes_apart
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import fenced as fenced

@@ -9,7 +9,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, common_fields, contained
 from ..facts.number_words import WORDS, Spans, as_digits, word_keys
-from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
+from ..facts.numbers import SPAN, Fact, column_quotes_apart, numbers_in, same_number, span_facts
 from ..schema import Check, Explanation, Findings, Kind, Proposal, Wordings, faults
 from ..wordings import mentions, value_key, vocabulary
 from ..words import listed, quoted
@@ -106,7 +106,7 @@ def _stated_in(columns: Columns, table: pl.DataFrame, *, words: bool) -> pl.Data
         value: [_Wanted(f, spans.numbered[f.needs]) for f in numbers_in(value)] for value in table["value"].unique()
     }
     table = table.filter(pl.col("value").is_in([value for value, numbers in wanted.items() if numbers]))
-    found = columns.once(("covers", "spans"), lambda: columns.output.str.extract_all(SPAN))
+    found = columns.once(("covers", "spans"), lambda: column_quotes_apart(columns.output).str.extract_all(SPAN))
     rows = table["index"].unique(maintain_order=True)
     of_row = dict(zip(rows, found.gather(rows).to_list(), strict=True))
     worded = table["output"].str.extract_all(WORDS).to_list() if words else [[]] * len(table)

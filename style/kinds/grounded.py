@@ -11,7 +11,7 @@ from ...core import ConfigError
 from ..columns import Columns
 from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
-from ..facts.numbers import SPAN, Fact, span_facts, spans_in
+from ..facts.numbers import SPAN, Fact, column_quotes_apart, span_facts, spans_in
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
 from ..wordings import wordings_of
@@ -46,7 +46,7 @@ def _apart(one: object, other: object) -> float:
         return float("inf")
     above, below = one[0] * other[1], one[1] * other[0]
     above, below = max(above, below), min(above, below)
-    return above / below if above < _FAR * below else float("inf")
+    return above / below if above < int(_FAR) * below else float("inf")
 
 
 def _most_similar(fact: Fact, known: Sequence[Fact]) -> str | None:
@@ -86,7 +86,9 @@ class GroundedParameters:
 def _find_grounded(check: Check, columns: Columns) -> Findings:
     p: GroundedParameters = check.parameters
     given = _with_wordings(columns, check.wordings)
-    outputs, requests = without_numbering(columns.output), _with_and_without_numbering(given)
+    outputs, requests = map(
+        column_quotes_apart, (without_numbering(columns.output), _with_and_without_numbering(given))
+    )
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
         rows += _ungrounded_facts(outputs, requests, p)
