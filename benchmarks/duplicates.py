@@ -1,7 +1,8 @@
 """Measures how often rows are dropped, or held back as conflicts, that are another example: pairs read by a person.
 
-Run: python benchmarks/duplicates.py --e2e E2E --sql SQL --dialogues DIALOGUES --webnlg WEBNLG; it writes
-benchmarks/duplicates.md. They are checkouts of public repositories, of which nothing is part of this one:
+Run: python benchmarks/duplicates.py --e2e E2E --sql SQL --dialogues DIALOGUES --webnlg WEBNLG --pairs NAME FILE INPUT
+OUTPUT; it writes benchmarks/duplicates.md. `--pairs` may be repeated: a file with its input columns, joined by commas, and its
+output column. The others are checkouts of public repositories, of which nothing is part of this one:
 tuetschek/e2e-dataset, jkkummerfeld/text2sql-data (its WikiSQL), google-research-datasets/dstc8-schema-guided-dialogue and
 abevieiramota/challenge-webnlg. A set without its checkout is left out. `--show` prints the sampled pairs that
 benchmarks/data/duplicates.csv does not judge yet.
@@ -13,6 +14,7 @@ import datetime
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from tuneworth.curate import DataSettings, RawPairs, curate, read_frame, read_pa
 from tuneworth.examples import example_path
 
 SEED = 16
-SAMPLE = 100
+SAMPLE, FEWER = 100, 30  # pairs of a kind that are read: of the first five sets, of files
 JUDGED = Path(__file__).parent / "data" / "duplicates.csv"  # set, kind, row, other, verdict, why: row numbers, no texts
 VERDICTS = ("true", "other answer", "false")
 
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("--sql", type=Path)
     parser.add_argument("--dialogues", type=Path)
     parser.add_argument("--webnlg", type=Path)
+    parser.add_argument("--pairs", nargs=4, action="append", default=[], metavar=("NAME", "FILE", "INPUT", "OUTPUT"))
     parser.add_argument("--show", action="store_true")
     options = parser.parse_args()
     sets: list[tuple[str, Path | None, Callable[[Path], RawPairs]]] = [
@@ -44,21 +47,26 @@ def main() -> None:
         ("dialogues", options.dialogues, read_dialogues),
         ("WebNLG", options.webnlg, read_webnlg),
     ]
-    lines = _head()
-    for name, folder, read in sets:
+    lines, every = _head(), []
+    for name, file, given, wanted in options.pairs:
+        columns = tuple(given.split(","))
+        sets.append((name, Path(file), partial(read_file, input=columns if len(columns) > 1 else given, output=wanted)))
+    for at, (name, folder, read) in enumerate(sets):
         if folder is not None:
-            found = sampled(read(folder), name)
+            found = all_pairs(read(folder), name)
             if options.show:
-                _show(found)
+                _show(found, SAMPLE if at < 5 else FEWER)
+            every.append(found)
             lines.append(_row(name, found))
+    lines.append(_row("**all**", pl.concat(every)))
     if not options.show:
         text = "\n".join([*lines, "", *NOTES]) + "\n"
         Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")
         print(text)
 
 
-def sampled(raw: RawPairs, name: str) -> pl.DataFrame:
-    """A row per sampled pair, each pair once: `set, kind, row, other`, the four texts, and `all`: pairs of that kind."""
+def all_pairs(raw: RawPairs, name: str) -> pl.DataFrame:
+    """A row per pair of a dropped row or a conflict with its other row, each pair once: `set, kind, row, other`, the texts."""
     done = curate(raw, identifiers=["part"] if name == "example" else [])
     texts = pl.concat([done.kept, done.dropped], how="diagonal").select("row", "id", "input", "output")
     pairs = done.ledger.filter(pl.col("rule").is_in(["near_duplicate", "conflict"])).select(
@@ -68,11 +76,7 @@ def sampled(raw: RawPairs, name: str) -> pl.DataFrame:
         one=pl.min_horizontal("row", "other"), two=pl.max_horizontal("row", "other")
     )
     pairs = pairs.unique(["kind", "one", "two"], keep="first").sort("kind", "row")
-    parts = []
-    for kind in ("drop", "conflict"):
-        part = pairs.filter(kind=kind)
-        parts.append(part.sample(min(SAMPLE, len(part)), seed=SEED, shuffle=True).with_columns(all=pl.lit(len(part))))
-    found = pl.concat(parts).select(pl.lit(name).alias("set"), "kind", "row", "other", "all")
+    found = pairs.select(pl.lit(name).alias("set"), "kind", "row", "other")
     texts = texts.drop("id")
     found = found.join(texts, on="row", how="left", maintain_order="left")
     return found.join(texts.rename(lambda column: f"other_{column}" if column != "row" else "other"), on="other", how="left",
@@ -133,6 +137,11 @@ def read_webnlg(folder: Path) -> RawPairs:
     return read_frame(rows)
 
 
+def read_file(file: Path, *, input: str | tuple[str, ...], output: str) -> RawPairs:
+    """The rows of a file that have both."""
+    return read_pairs(file, DataSettings(path="", input=input, output=output))
+
+
 # --- the page -----------------------------------------------------------------------------------------------------
 
 
@@ -150,16 +159,15 @@ def _row(name: str, found: pl.DataFrame) -> str:
         counts = {verdict: int((part["verdict"] == verdict).sum()) for verdict in VERDICTS}
         read = sum(counts.values())
         share = f" ({counts['false'] / read:.0%})" if read else ""
-        total = part["all"][0] if len(part) else 0
-        cells += [f"{total:,}", f"{read}", f"{counts['false']}{share}"]
+        cells += [f"{len(part):,}", f"{read}", f"{counts['false']}{share}"]
         if kind == "drop":
             cells.append(str(counts["other answer"]))
     return "| " + " | ".join(cells) + " |"
 
 
-def _show(found: pl.DataFrame) -> None:
-    rows = _judged(found).filter(pl.col("verdict").is_null())
-    for row in rows.iter_rows(named=True):
+def _show(found: pl.DataFrame, most: int) -> None:
+    parts = [part.sample(min(most, len(part)), seed=SEED, shuffle=True) for part in found.partition_by("kind")]
+    for row in (row for part in parts for row in _judged(part).iter_rows(named=True) if row["verdict"] is None):
         print(f"{row['set']},{row['kind']},{row['row']},{row['other']}")
         for name in ("input", "output"):
             print(
@@ -173,8 +181,8 @@ def _head() -> list[str]:
     return [
         "# Dropped rows and conflicts, read by a person",
         "",
-        f"Written by `benchmarks/duplicates.py` on {today}, tuneworth {version('tuneworth')}; defaults, no style. Pairs are "
-        f"sampled with seed {SEED}, at most {SAMPLE} of a kind and set.",
+        f"Written by `benchmarks/duplicates.py` on {today}, tuneworth {version('tuneworth')}; defaults, no style. Pairs were "
+        f"sampled with seed {SEED}, at most {SAMPLE} of a kind and set in the first five, {FEWER} in the others.",
         "",
         "| set | pairs: dropped | read | other requests | other answers | pairs: conflicts | read | no conflicts |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
