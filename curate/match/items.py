@@ -22,7 +22,7 @@ from .corpus import best_ranks
 from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import combinations, distinct_rows
-from .wording import Synonyms, differences
+from .wording import Synonyms, differences, named
 
 _CHUNK = 500_000  # pairs of items processed together: about 100 MB
 _EACH = 256  # pairs of each item up to which comparing all of them is no slower than a join of their outputs
@@ -159,7 +159,8 @@ def _by_wording(
     requests: TextsOf, synonyms: Synonyms,
 ) -> Compared:  # fmt: skip
     """The same for edges of one request, by the words of the inputs. Duplicates whose outputs differ in a word that says
-    something contradict each other, or are alternatives where wordings vary."""
+    something are alternatives, or contradict each other if it is a word of the request or an opposite, and wordings do not
+    vary."""
     edges, repeated = _joined([compared.duplicates, compared.conflicts]), len(compared.duplicates.left)
     a, b = edges.left, edges.right
     same = np.flatnonzero(items.output[a] == items.output[b])
@@ -175,6 +176,9 @@ def _by_wording(
     said = differences(items.output[a[at]], items.output[b[at]], texts, synonyms)
     duplicate[at[said.other]] = False
     conflict[at] &= said.other & ~varied[a[at]] & ~varied[b[at]]
+    unsure = at[conflict[at] & ~said.opposite]
+    request, output = items.request[a[unsure]], items.output
+    conflict[unsure] = named(request, output[a[unsure]], output[b[unsure]], requests, texts)
     labels = label[a] & label[b]
     conflict &= labels | ~(short[a] & short[b])
     conflict[repeated:] &= (inputs.exact | ~labels)[repeated:]  # any word of the input may stand for another label

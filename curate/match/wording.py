@@ -39,6 +39,7 @@ _ENDINGS = frozenset(
 )
 _STEM, _ENDING = 4, 3  # letters before an ending, and of it
 _STEMS, _SHARE = 3, 0.02  # words that show an ending: at least so many, and this share of those of the commonest
+_END = 5  # letters with which two words end whose beginnings make them opposites
 _SLIP = 6  # letters of a word in which one wrong letter is a slip
 _SHOWN, _AGREE = 3, 0.9  # pairs of texts that show that a word says nothing, and the share of them with one output
 _CELLS = 4_000_000  # words of both sides that are compared at once
@@ -50,13 +51,15 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 class Differences:
     """How the texts of each pair differ. other: in a word that says something, or in who does what. moved: in the order
     of the same words. exact: in nothing but marks. exchange: a number for the words that only one of the two has, of which
-    each says something, equal if they are, whichever has them; 0 for none.
+    each says something, equal if they are, whichever has them; 0 for none. opposite: in the beginning of a word, or in who
+    does what.
     """
 
     other: np.ndarray
     moved: np.ndarray
     exact: np.ndarray
     exchange: np.ndarray
+    opposite: np.ndarray
 
 
 def differences(
@@ -73,10 +76,22 @@ def differences(
         same[of[agree[apart]]] = True
         found = replace(found, other=found.other & ~np.isin(found.exchange, _empty(found.exchange, same)))
     none = np.zeros(len(one), bool)
-    every = Differences(none, none.copy(), one == two, np.zeros(len(one), np.uint64))
+    every = Differences(none, none.copy(), one == two, np.zeros(len(one), np.uint64), none.copy())
     for name in Differences.__annotations__:
         getattr(every, name)[apart] = getattr(found, name)[of]
     return every
+
+
+def named(
+    request: np.ndarray, one: np.ndarray, two: np.ndarray, requests: Callable[[np.ndarray], list[str]],
+    outputs: Callable[[np.ndarray], list[str]],
+) -> np.ndarray:  # fmt: skip
+    """Whether one alone of each two outputs (numbers) has some word of their request that says something."""
+    asked, of = np.unique(request, return_inverse=True)
+    answers, place = np.unique(np.concatenate((one, two)), return_inverse=True)
+    words = _Wording([*requests(asked), *outputs(answers)], frozenset())
+    left, right = np.split(place + len(asked), 2)
+    return words.shared(of, left, right)
 
 
 def listed_synonyms(style: StyleSchema | None) -> Synonyms:
@@ -144,12 +159,27 @@ class _Wording:
         rest = self._unmatched(telling.filter(~lacked))
         other = np.zeros(n, bool)
         other[exchanged["pair"].to_numpy()] = other[rest["pair"].to_numpy()] = True
-        other[self._repeated(left, right, other | ~spaced)] = True
+        opposite = np.zeros(n, bool)
+        opposite[self._other_beginning(rest)] = opposite[self._repeated(left, right, other | ~spaced)] = True
+        other |= opposite
         moved, swapped = self._moved(left, right, other | ~spaced)
         exchange, hashes = np.zeros(n, np.uint64), self._words["hash"].to_numpy() * _ODD
         np.bitwise_xor.at(exchange, rest["pair"].to_numpy(), hashes[rest["word"].to_numpy()])
         exchange[exchanged["pair"].to_numpy()] = 0
-        return Differences(other | swapped, moved, exact & ~moved, exchange)
+        return Differences(other | swapped, moved, exact & ~moved, exchange, opposite | swapped)
+
+    def _other_beginning(self, rest: pl.DataFrame) -> np.ndarray:
+        """The pairs of texts with two words that differ in their beginning alone: unidirectional, bidirectional."""
+        ends = rest.with_columns(end=self._words["word"].gather(rest["word"]).str.tail(_END)).filter(
+            pl.col("end").str.len_chars() == _END
+        )
+        return ends.filter((pl.col("side").n_unique() > 1).over("pair", "end"))["pair"].to_numpy()
+
+    def shared(self, of: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Whether one alone of each two texts has some word of a third that says something."""
+        telling = np.flatnonzero(~(self._free | self._lacked | self._stated))
+        apart = abs(self._sets[left] - self._sets[right]).multiply(self._sets[of]).tocsr()[:, telling]
+        return np.asarray(apart.sum(axis=1)).ravel() > 0
 
     def _repeated(self, left: np.ndarray, right: np.ndarray, skip: np.ndarray) -> np.ndarray:
         """The pairs whose texts repeat two of their words, one of them more often on either side: A of A and B, B of A and B."""

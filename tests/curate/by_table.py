@@ -112,6 +112,7 @@ def by_hand(pairs, threshold):
             found["duplicate"].add((i, j))
         else:
             conflict = plain and not varied(a) and not varied(b) and (labels or not (short(x) and short(y)))
+            conflict = conflict and said.opposed(a, x, y)
             found["conflict" if conflict else "alternative"].add((i, j))
     return found
 

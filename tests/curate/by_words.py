@@ -142,6 +142,21 @@ class Wordings:
         more = {a[w] > b[w] for w in a.keys() & b.keys() if a[w] != b[w] and w not in EMPTY | POLITE | LACKED}
         return len(more) == 2
 
+    def opposed(self, request: str, one: str, other: str) -> bool:
+        """Whether one of two outputs to a request says the opposite of the other, or has a word of the request it lacks."""
+        words = self.apart(one, other) or frozenset()
+        sides = [[word for word in words if word in spoken(text)] for text in (one, other)]
+        if any(len(a) >= 5 and len(b) >= 5 and a[-5:] == b[-5:] for a, b in itertools.product(*sides)):
+            return True
+        if (
+            not words
+            and self.apart(one, other) is not None
+            and (self.repeated(one, other) or self.turned(one, other)[1])
+        ):
+            return True
+        named = (set(spoken(one)) ^ set(spoken(other))) & set(spoken(request))
+        return any(not re.search(r"\d", w) and not any(stated_numbers(w)) for w in named - EMPTY - POLITE - LACKED)
+
     def differ(self, one: str, other: str, empty: Collection[frozenset[str]] = ()) -> bool:
         """Whether two texts say something else."""
         if one == other:

@@ -293,10 +293,12 @@ def test_words_that_a_style_lists_for_one_thing_are_one_word():
         (["A unidirectional", "A bidirectional"], ["conflict", "conflict"]),
         (["An anode and a cathode", "A cathode and an anode"], ["conflict", "conflict"]),
         (["A diode", "The diode"], ["duplicate", "kept"]),
-        (["A red", "A blue", "A green"], ["kept", "kept", "kept"]),
+        (["It has a hood and", "It has a zip and"], ["conflict", "conflict"]),
+        (["A cheap diode", "An inexpensive diode"], ["kept", "kept"]),
+        (["A hood", "A zip", "The rain"], ["kept", "kept", "kept"]),
     ],
 )
-def test_two_answers_to_one_request_that_differ_in_a_word_contradict_each_other(answers, expected):
+def test_two_answers_to_one_request_contradict_each_other_in_its_words_and_in_opposites(answers, expected):
     rows = [{"input": f"Describe {ABOUT}", "output": f"{answer} {SALE}"} for answer in answers]
     rows += [{"input": f"{n} {n * 7919}", "output": f"The number {n * 13} is the last one of all."} for n in range(9)]
     assert sorted(curate(rows).ledger["outcome"].to_list()[: len(answers)]) == expected
@@ -322,4 +324,5 @@ def test_wordings_differ_as_a_comparison_word_by_word_says(seed, n):
     for at, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
         moved = expected.apart(texts[a], texts[b]) == frozenset() and not expected.repeated(texts[a], texts[b])
         assert found.other[at] == expected.differ(texts[a], texts[b]), (texts[a], texts[b])
+        assert found.opposite[at] == expected.opposed("", texts[a], texts[b])
         assert found.moved[at] == (moved and expected.turned(texts[a], texts[b])[0])
