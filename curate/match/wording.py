@@ -301,8 +301,9 @@ class _Wording:
     def _orders(self) -> np.ndarray:
         """A number per text, equal if the words are, in order."""
         mixed = self._words["hash"].to_numpy()[self._ordered["word"].to_numpy()] * _ODD
-        place = self._ordered["place"].to_numpy().astype(np.uint64)
-        values = (mixed ^ (mixed >> np.uint64(29))) * (2 * place + np.uint64(1))
+        place = self._ordered["place"].to_numpy()
+        powers = np.cumprod(np.full(int(place.max(initial=0)) + 1, _ODD), dtype=np.uint64)
+        values = (mixed ^ (mixed >> np.uint64(29))) * powers[place]
         sums = np.zeros(len(self._letters), np.uint64)
         np.add.at(sums, self._ordered["text"].to_numpy(), values)
         return sums
