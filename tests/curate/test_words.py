@@ -182,10 +182,30 @@ def test_short_sentences_are_alternatives_and_labels_are_not():
 def test_a_request_with_one_other_word_may_have_another_label():
     rows = [
         {"input": f"How do I cancel my {thing} before the first payment?", "output": label}
-        for thing, label in (("card", "cancel card"), ("cart", "cancel order"), ("card!", "block card"))
+        for thing, label in (
+            ("card", "cancel card"),
+            ("cart", "cancel order"),
+            ("card!", "block card"),
+            ("card so", "cards"),
+        )
     ]
-    rows += [{"input": f"{n * 7919} and {n * 13}", "output": rows[n % 3]["output"]} for n in range(12)]
-    assert curate(rows).ledger["outcome"].to_list()[:3] == ["conflict", "kept", "conflict"]
+    rows += [{"input": f"{n * 7919} and {n * 13}", "output": rows[n % 4]["output"]} for n in range(12)]
+    assert curate(rows).ledger["outcome"].to_list()[:4] == ["conflict", "kept", "conflict", "kept"]
+
+
+def test_other_facts_are_no_conflict_where_a_phrase_moved_or_a_word_is_only_usually_empty():
+    answers = [f"select the names {SALE} before {n}" for n in (5, 7)]
+    given = [f"After five, show {REST} and call {ABOUT}", f"Show {REST} and call {ABOUT} after five"]
+    rows = [{"input": text, "output": answer} for text, answer in zip(given, answers, strict=True)]
+    assert outcomes(*rows)[0] == ["kept", "kept"]
+    shown = [
+        {"input": f"{w}{n * 7919} things: {REST}", "output": f"{LONG} {n * 13}"}
+        for n in range(1, 11)
+        for w in ("the big list of ", "the list of ")
+    ]
+    rows = [{"input": f"the {w}list of cars: {REST}", "output": a} for w, a in zip(("big ", ""), answers, strict=True)]
+    assert outcomes(*rows, *shown)[0][:2] == ["kept", "kept"]
+    assert outcomes(*rows, *shown)[0].count("duplicate") == 10
 
 
 # --- one request, or two ------------------------------------------------------------------------------------------
@@ -222,8 +242,8 @@ def settled(one, other, *others, output=LONG, style=None):
         (f"The dog bites a man: {REST}", f"The man bites a dog: {REST}"),
         (f"Convert files of type A to B: {REST}", f"Convert files of type B to A: {REST}"),
         (
-            f"Cork is part of Munster, Munster of Ireland: {REST}",
-            f"Cork is part of Ireland, Munster of Munster: {REST}",
+            f"Cork is in Munster, and Munster is in Ireland: {REST}",
+            f"Cork is in Munster, and Cork is also in Ireland: {REST}",
         ),
     ],
 )
@@ -274,6 +294,17 @@ def test_the_data_show_the_endings_of_one_word():
     nouns = ["restaurac", "kavárn", "knihovn", "zahrad"]
     more = [{"input": f"{noun}{end} {REST}", "output": f"{LONG} {noun}"} for noun in nouns for end in "uy"]
     assert sorted(settled(one, other, *more)) == ["duplicate", "kept"]
+
+
+def test_an_established_word_is_no_slip_of_another():
+    one, other = f"Show the contact for {REST}", f"Show the contract for {REST}"
+    assert sorted(settled(one, other)) == ["duplicate", "kept"]
+    more = [
+        {"input": f"{word} {n} of {REST}", "output": f"{LONG} {word}"}
+        for word in ("contact", "contract")
+        for n in ("old", "new")
+    ]
+    assert settled(one, other, *more) == ["kept", "kept"]
 
 
 def test_words_that_a_style_lists_for_one_thing_are_one_word():
