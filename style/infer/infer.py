@@ -24,8 +24,9 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
-    joined_fields,
+    joined_lists,
     joined_spellings,
+    telling,
     wilson_low,
     with_ids,
     without_redundant,
@@ -156,7 +157,7 @@ def infer_proposed(
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    rules = joined_fields(rules, columns, examples)
+    rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
         message = ". ".join(filter(None, (message, fewer)))
@@ -242,7 +243,7 @@ def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
     when = [entry.get(key) for key in ("when", "each", "part")]
     if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
-        return repr((entry["kind"], when))
+        return repr((entry["kind"], entry.get("facts"), when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
     if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
         keys["any"] = "the same text"

@@ -1,6 +1,8 @@
 """The check `grounded`: the facts that the output states are in the input."""
 
+import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -13,9 +15,9 @@ from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
 from ..facts.numbers import SPAN, Fact, span_facts, spans_in
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Level, Proposal, Wordings, faults
 from ..wordings import wordings_of
-from ..words import listed
+from ..words import listed, mostly_json
 
 _COMPARED = 200  # facts of a request; a longer one is not searched in full for a hint
 _LONGEST = 60  # characters of a code; longer ones are not typos of one another
@@ -69,13 +71,26 @@ _MOST_KEYS = 100_000  # held at a time: where all facts differ, they take memory
 _FEW = 40  # spans of a request up to which checking each is faster than building one set of them
 _SEARCHED = 100  # spans of a request that are searched for it
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is searched
+# Literals: quoted texts, and what a query compares a column with (`country = New Zealand`), up to the next clause.
+_QUOTED = r"(?<!\w)\"([^\"\n]{1,200})\"|(?<!\w)'((?:[^'\n]|'(?=\w)){1,200})'(?!\w)"
+_CLAUSE = r"\s+(?:AND|OR|FROM|GROUP|ORDER|HAVING|LIMIT|UNION|INTERSECT|EXCEPT|JOIN|WHERE|ON)\b|\s*;?\s*\Z"
+_LITERAL = re.compile(rf"{_QUOTED}|(?<=[\w)] )[<>!]?=?[=<>] ([^\s'\"(][^\n'\"]{{0,199}}?)(?={_CLAUSE})")
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+[\s)]*|.*\bSELECT\b.*")  # or a query within the query
+_NO_WORD = re.compile(r"[\W_]+")
+_READ, _USUAL, _MOST_USUAL = 1_000, 0.005, 8  # outputs, of which a usual literal is in this share; such literals
+_SHORTEST = 4  # characters of a word between spaces of which another form may be in the request
+_MAY_BE_LITERAL, _FEWEST_LITERALS = r"(?:^|\W)[\"']\w|[\w)] [<>!]?=?[=<>] \w", 0.05  # of the outputs
 
 
 @dataclass(frozen=True)
 class GroundedParameters:
-    """Which facts of the output must be in the input; `allow`: terms that the team wants the model to add."""
+    """Which facts of the output must be in the input; `allow`: terms that the team wants the model to add.
 
-    facts: tuple[Literal["numbers", "codes", "names"], ...] = ("numbers", "codes")
+    `literals` are the quoted texts of an output, and those that a query compares with (`country = New Zealand`);
+    `operands` are the numbers that it compares with (`age > 30`).
+    """
+
+    facts: tuple[Literal["numbers", "codes", "names", "literals", "operands"], ...] = ("numbers", "codes")
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -94,6 +109,8 @@ def _find_grounded(check: Check, columns: Columns) -> Findings:
         rows += _ungrounded_words(columns, requests, p)
     if "names" in p.facts:
         rows += _ungrounded_names(columns.output, given, p)
+    if set(p.facts) & {"literals", "operands"}:
+        rows += _ungrounded_literals(columns.output, given, p)
     return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
 
 
@@ -222,6 +239,46 @@ def _ungrounded_names(
         yield from ((index, output[a:b], a, b, "a name from the request") for a, b in places)
 
 
+def _ungrounded_literals(
+    outputs: pl.Series, requests: pl.Series, p: GroundedParameters
+) -> Iterator[tuple[int, str, int, int, str]]:
+    """The literals of each output whose words are not in its request in their order; case and marks do not matter."""
+    allowed = _spaced(" ".join(p.allow))
+    for index in outputs.str.contains("[\"'=<>]").arg_true():
+        given = None
+        for match in _LITERAL.finditer(outputs[index]):
+            group = match.lastindex or 0
+            words = _spaced(match[group])
+            worded = any(map(str.isalpha, words))
+            # What a column is compared with may be another column.
+            if words == "  " or (group == 3 and _COLUMN.fullmatch(match[group])):
+                continue
+            if ("literals" if worded or group < 3 else "operands") not in p.facts:
+                continue
+            given = _spaced(requests[index]) if given is None else given
+            if words in given or words in allowed or _inflected(words, given):
+                continue
+            if worded or not _states_numbers(requests[index], match[group]):
+                yield index, match[group], *match.span(group), f"a {'literal' if worded else 'number'} from the request"
+
+
+def _states_numbers(request: str, literal: str) -> bool:
+    """Whether a request states every number of a literal without letters, as digits or words."""
+    keys = set(word_keys(words_in(request)))
+    keys.update(key for span in spans_in(request) for fact in span_facts(span) for key in fact.gives)
+    return all(not fact.needs.isdisjoint(keys) for span in spans_in(literal) for fact in span_facts(span))
+
+
+def _inflected(words: str, given: str) -> bool:
+    """Whether the words are in a text with an ending of at most two letters: republics, Asian."""
+    return len(words) > _SHORTEST and re.search(rf"{re.escape(words[:-1])}[^\W\d_]{{1,2}} ", given) is not None
+
+
+def _spaced(text: str) -> str:
+    """The words of a text in small letters, each between single spaces."""
+    return f" {_NO_WORD.sub(' ', text.casefold()).strip()} "
+
+
 def without_numbering(texts: pl.Series) -> pl.Series:
     """The texts with the numbers of list items and steps blanked out; all places remain valid."""
     numbered = texts.str.contains(_HAS_ITEM)
@@ -259,8 +316,27 @@ def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_grounded(columns: Columns) -> Sequence[Proposal]:
-    """Numbers and codes that the requests state: any faithful data follows it, whatever its style."""
-    return [Proposal({"facts": ["numbers", "codes"]}, style=False)] if columns.input.str.contains("[0-9]").any() else []
+    """The facts that requests and outputs may share: any faithful data follows it, whatever its style."""
+    kinds = ["numbers", "codes"] if columns.input.str.contains("[0-9]").any() else []
+    if not mostly_json(columns.output):
+        kinds += ["names"] if columns.output.str.contains(r"\s\p{Lu}").any() else []
+        listed = columns.output.str.contains(_MAY_BE_LITERAL).mean() >= _FEWEST_LITERALS  # type: ignore[operator]
+        kinds += ["literals", "operands"] if listed else []
+    # Values of fields have rules of their own, and outputs name them in other words: British is English.
+    advice = {"names"} if any(columns.fields) else set[str]()
+    most: dict[bool, Level] = {True: "should", False: "must"}
+    usual = {"literals": _usual_literals(columns)} if "literals" in kinds else {}
+    entries = [{"facts": [kind], **({"allow": usual[kind]} if usual.get(kind) else {})} for kind in kinds]
+    return [Proposal(entry, style=False, most=most[entry["facts"][0] in advice]) for entry in entries]
+
+
+def _usual_literals(columns: Columns) -> list[str]:
+    """The literals that outputs often state where the request does not, such as the "NO" of a query; at most a few."""
+    outputs = columns.output.head(_READ)
+    found = _ungrounded_literals(outputs, columns.input.head(_READ), GroundedParameters(("literals",)))
+    counts = Counter(text for text, _ in {(text, index) for index, text, *_ in found})
+    usual = sorted(text for text, count in counts.items() if count >= _USUAL * len(outputs))
+    return usual if len(usual) <= _MOST_USUAL else []
 
 
 def _remove_ungrounded(check: Check, broken: Broken) -> Iterator[Edit]:
