@@ -11,7 +11,7 @@ import polars as pl
 
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
-from ..discrimination import FEWEST, SAMPLE, other_outputs
+from ..discrimination import FEWEST, other_outputs
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
@@ -187,15 +187,15 @@ def _slug(text: str) -> str:
 
 
 # Relations of an output to its request.
-_RELATIONS = ("covers", "contradicts", "grounded", "pattern")
-# How much more often answers to other requests break a relation than the own outputs do.
-_TELLING_TIMES, _TELLING_ROWS = 2, 3
+_RELATIONS = ("covers", "grounded", "pattern")
+# How much more often answers to other requests break a relation than the own outputs do, of so many.
+_TELLING_TIMES, _TELLING_ROWS, _TOLD = 2, 2, 300
 
 
 def telling(rules: Sequence[Evidence], examples: pl.DataFrame) -> list[Evidence]:
     """The rules without the relations to the request that answers to other requests hold about as often."""
     related = [rule for rule in rules if rule.check.kind in _RELATIONS and _relates(rule)]
-    some = examples.head(SAMPLE)
+    some = examples.head(_TOLD)
     other = other_outputs(some["input"], some["output"])
     some, other = some.filter(other.is_not_null()), other.drop_nulls()
     if not related or len(some) < FEWEST:
@@ -312,7 +312,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
         return b.part is not None and a.kind in _LINES and not (a.each or a.part)
     if a.when is not None and a.when != b.when and not _needs_field(a, b):
         return False
-    if b.kind in _WHOLE.get(a.kind, ()):
+    limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
+    if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
     if a.kind == "allowed" and a.parameters.values and not a.parameters.regex and b.about != "facts":
         return True  # each value was counted with that rule

@@ -38,6 +38,7 @@ from .wordings import propose_wordings
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
 FEWEST_EXAMPLES = 20
+_OF_PROSE = ("case", "known_words", "no_repeats")  # kinds that say nothing of queries and other code
 _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
 # A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
@@ -96,7 +97,8 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+    kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
+    proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
     wordings = propose_wordings(columns)
     proposals += _about_worded(proposals, columns, wordings)

@@ -213,7 +213,8 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
             note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
-            if near := _near(keys, found, frozenset().union(*(words.texts[text][name] for text in listed))):
+            others = frozenset().union(*(words.texts[text][name] for text in listed))
+            if near := _near(columns, name, _own_values(items, words, ContradictsParameters(name)), found, others):
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
@@ -225,17 +226,26 @@ def _recurs(items: pl.Series) -> bool:
     return len(items) >= _FEWEST_ROWS and 2 <= items.n_unique() <= min(_MOST_VALUES, len(items) / _RECURS)
 
 
-def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[str]) -> dict[str, list[str]]:
-    """For each value (as written), the others that a tenth of its outputs say of it: "cheap" where less than £20 is given."""
-    own = {row: value_key(item) for row, item in keys.items()}
-    shown = {value_key(item): item for item in sorted(keys.values(), reverse=True)}
-    said = [m for m in found if m.row in own and not m.denied]
-    pairs = {(m.row, own[m.row], key) for m in said for key in m.keys if key in listed}
-    counts = Counter((value, other) for _, value, other in pairs if value != other)
-    rows = Counter(own.values())
+def _near(
+    columns: Columns, name: str, own: Mapping[int, frozenset[str]], found: Sequence[Mention], listed: Collection[str]
+) -> dict[str, list[str]]:
+    """For each value (as written), the others that contradict it in a tenth of its outputs: "cheap" where less than £20
+    is given. What an output says of another field ("near the Raja Indian Cuisine") contradicts nothing."""
+    given = columns.field(name).to_list()
+    shown = {value_key(item): item for item in sorted(filter(None, given), reverse=True)}
+    pairs = {
+        (index, value_key(given[index] or ""), key)
+        for index, said in _by_row(found)
+        if index in own
+        for m in _wrong(said, own[index], columns.output[index], columns.fields[index], name)
+        if not m.denied
+        for key in m.keys & set(listed)
+    }
+    counts = Counter((value, other) for _, value, other in pairs)
+    rows = Counter(map(value_key, filter(None, given)))
     near: dict[str, list[str]] = {}
     for (value, other), count in sorted(counts.items()):
-        if count >= max(_RECURS, _NEAR_SHARE * rows[value]):
+        if value in shown and count >= max(_RECURS, _NEAR_SHARE * rows[value]):
             near.setdefault(shown[value], []).append(shown[other])
     return near
 

@@ -15,7 +15,7 @@ from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
 from ..facts.numbers import SPAN, Fact, span_facts, spans_in
 from ..parts import facts_of, parts_of, without_parts
-from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Level, Proposal, Wordings, faults
+from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
 from ..wordings import wordings_of
 from ..words import listed, mostly_json
 
@@ -74,12 +74,19 @@ _SHOWN = 20  # violations of one output for which the nearest fact of the reques
 # Literals: quoted texts, and what a query compares a column with (`country = New Zealand`), up to the next clause.
 _QUOTED = r"(?<!\w)\"([^\"\n]{1,200})\"|(?<!\w)'((?:[^'\n]|'(?=\w)){1,200})'(?!\w)"
 _CLAUSE = r"\s+(?:AND|OR|FROM|GROUP|ORDER|HAVING|LIMIT|UNION|INTERSECT|EXCEPT|JOIN|WHERE|ON)\b|\s*;?\s*\Z"
-_LITERAL = re.compile(rf"{_QUOTED}|(?<=[\w)] )[<>!]?=?[=<>] ([^\s'\"(][^\n'\"]{{0,199}}?)(?={_CLAUSE})")
+_LITERAL = re.compile(
+    rf"{_QUOTED}|(?<=[\w)] )[<>!]?=?[=<>] (?![^\W\d]\w*\.\w)([^\s'\"(][^\n'\"]{{0,199}}?)(?={_CLAUSE})"
+)
 _COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+[\s)]*|.*\bSELECT\b.*")  # or a query within the query
 _NO_WORD = re.compile(r"[\W_]+")
-_READ, _USUAL, _MOST_USUAL = 1_000, 0.005, 8  # outputs, of which a usual literal is in this share; such literals
+# Outputs that are read for a proposal, of which so many have literals, and this share states what no request does.
+_READ, _FEWEST, _MOST_BROKEN = 400, 10, 0.3
+_USUAL, _MOST_USUAL = 0.01, 8  # of the outputs with a literal that is usual, and how many such there are
 _SHORTEST = 4  # characters of a word between spaces of which another form may be in the request
-_MAY_BE_LITERAL, _FEWEST_LITERALS = r"(?:^|\W)[\"']\w|[\w)] [<>!]?=?[=<>] \w", 0.05  # of the outputs
+_MAY_BE_LITERAL = r"(?:^|\W)[\"']\w|[\w)] [<>!]?=?[=<>] \w"
+
+
+FactKind = Literal["numbers", "codes", "names", "literals", "operands"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,7 @@ class GroundedParameters:
     `operands` are the numbers that it compares with (`age > 30`).
     """
 
-    facts: tuple[Literal["numbers", "codes", "names", "literals", "operands"], ...] = ("numbers", "codes")
+    facts: tuple[FactKind, ...] = ("numbers", "codes")
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,8 +106,14 @@ class GroundedParameters:
 
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
-    p: GroundedParameters = check.parameters
-    given = _with_wordings(columns, check.wordings)
+    rows = _ungrounded(check.parameters, columns, check.wordings)
+    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
+
+
+def _ungrounded(
+    p: GroundedParameters, columns: Columns, wordings: Wordings | None = None
+) -> list[tuple[int, str, int, int, str]]:
+    given = _with_wordings(columns, wordings or {})
     outputs, requests = without_numbering(columns.output), _with_and_without_numbering(given)
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
@@ -111,7 +124,7 @@ def _find_grounded(check: Check, columns: Columns) -> Findings:
         rows += _ungrounded_names(columns.output, given, p)
     if set(p.facts) & {"literals", "operands"}:
         rows += _ungrounded_literals(columns.output, given, p)
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
+    return rows
 
 
 def _ungrounded_facts(
@@ -316,27 +329,29 @@ def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_grounded(columns: Columns) -> Sequence[Proposal]:
-    """The facts that requests and outputs may share: any faithful data follows it, whatever its style."""
-    kinds = ["numbers", "codes"] if columns.input.str.contains("[0-9]").any() else []
+    """The facts that the requests of most outputs state: any faithful data follows it, whatever its style.
+
+    Values of fields have rules of their own, and outputs name them in other words (British is English): no names there.
+    """
+    some = columns.changed(range(min(len(columns.output), _READ)), columns.output.head(_READ))
+    kinds: list[FactKind] = []
+    if columns.input.str.contains("[0-9]").any():
+        kinds.extend(("numbers", "codes"))
     if not mostly_json(columns.output):
-        kinds += ["names"] if columns.output.str.contains(r"\s\p{Lu}").any() else []
-        listed = columns.output.str.contains(_MAY_BE_LITERAL).mean() >= _FEWEST_LITERALS  # type: ignore[operator]
-        kinds += ["literals", "operands"] if listed else []
-    # Values of fields have rules of their own, and outputs name them in other words: British is English.
-    advice = {"names"} if any(columns.fields) else set[str]()
-    most: dict[bool, Level] = {True: "should", False: "must"}
-    usual = {"literals": _usual_literals(columns)} if "literals" in kinds else {}
-    entries = [{"facts": [kind], **({"allow": usual[kind]} if usual.get(kind) else {})} for kind in kinds]
-    return [Proposal(entry, style=False, most=most[entry["facts"][0] in advice]) for entry in entries]
-
-
-def _usual_literals(columns: Columns) -> list[str]:
-    """The literals that outputs often state where the request does not, such as the "NO" of a query; at most a few."""
-    outputs = columns.output.head(_READ)
-    found = _ungrounded_literals(outputs, columns.input.head(_READ), GroundedParameters(("literals",)))
-    counts = Counter(text for text, _ in {(text, index) for index, text, *_ in found})
-    usual = sorted(text for text, count in counts.items() if count >= _USUAL * len(outputs))
-    return usual if len(usual) <= _MOST_USUAL else []
+        if not any(some.fields):
+            kinds.append("names")
+        if some.output.str.contains(_MAY_BE_LITERAL).sum() >= _FEWEST:
+            kinds.extend(("literals", "operands"))
+    proposals = []
+    for kind in kinds:
+        found = _ungrounded(GroundedParameters((kind,)), some)
+        rows = Counter(text for text, _ in {(text, index) for index, text, *_ in found})
+        # A literal such as the "NO" of a query is stated by many outputs, whatever the request.
+        usual = sorted(text for text, n in rows.items() if n >= _USUAL * len(some.output)) if kind == "literals" else []
+        allow = {"allow": usual} if 0 < len(usual) <= _MOST_USUAL else {}
+        if len({index for index, text, *_ in found if text not in usual}) <= _MOST_BROKEN * len(some.output):
+            proposals.append(Proposal({"facts": [kind], **allow}, style=False))
+    return proposals
 
 
 def _remove_ungrounded(check: Check, broken: Broken) -> Iterator[Edit]:

@@ -211,11 +211,18 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
     """
     if len(columns.output) < _FEWEST_ROWS or mostly_json(columns.output):
         return []
-    words: dict[str, Any] = {"word": columns.output.str.extract_all(_TOKEN)}
-    table = pl.DataFrame(words).with_row_index().explode("word").drop_nulls()
-    table = table.filter(pl.col("word").str.contains(rf"^{_WORD}$"))
-    table = table.with_columns(pl.col("word").map_elements(_folded, return_dtype=pl.String)).unique()
-    counts = dict(table.group_by("word").len().iter_rows())
+    marked = columns.protected.marked(pl.Series(range(len(columns.output)), dtype=pl.UInt32))
+    prose = columns.output.clone().scatter(marked, [columns.protected.prose(row) for row in marked])
+    table = _words_of_each(prose, rf"^{_WORD}$")
+    # A word that outputs only take from their requests is known by those.
+    unrequested = table.join(_words_of_each(columns.input, r"\p{L}"), on=["index", "word"], how="anti")
+    uses = dict(table.group_by("word").len().iter_rows())
+    counts = {
+        word: uses[word]
+        for word, count in unrequested.group_by("word").len().sort("word").iter_rows()
+        if count >= min(_RECURS, uses[word]) or count >= _OWN_SHARE * uses[word]
+    }
+    table = table.filter(pl.col("word").is_in([*counts]))
     recurring = [word for word, count in counts.items() if count >= _RECURS]
     if not 0 < len(recurring) <= _MOST_WORDS:
         return []
@@ -225,6 +232,18 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
         # The list lacks the rarer words by design, so it may advise but not reject.
         return [Proposal({"words": sorted(recurring)}, style=False, note=note, most="should")]
     return [Proposal({"words": sorted(listed)}, style=False, note=f"the {len(listed)} words of the outputs")]
+
+
+def _words_of_each(texts: pl.Series, wanted: str) -> pl.DataFrame:
+    """The different words of each text that match a pattern, folded: index, word."""
+    words: dict[str, Any] = {"word": texts.str.extract_all(_TOKEN)}
+    table = pl.DataFrame(words).with_row_index().explode("word").drop_nulls()
+    each = table["word"].unique()
+    each = each.filter(each.str.contains(wanted))
+    folded = pl.DataFrame(
+        {"word": each, "folded": [_folded(word) for word in each]}, schema={"word": pl.String, "folded": pl.String}
+    )
+    return table.join(folded, on="word").select("index", word="folded").unique()
 
 
 def _with_own_words(table: pl.DataFrame, counts: Mapping[str, int]) -> int:

@@ -55,8 +55,8 @@ def _find_copied(check: Check, columns: Columns) -> Findings:
     applicable = given | found
     rows: list[tuple[int, str | None, int | None, int | None, str]] = []
     written: dict[int, list[tuple[str, int, int]]] = {}
-    for index, *place in regex_places(columns.output, pattern):
-        written.setdefault(index, []).append((place[0], place[1], place[2]))
+    for index, text, start, end in regex_places(columns.output, pattern):
+        written.setdefault(index, []).append((text, start, end))
     asked: dict[int, Counter[str]] = {}
     for index, text, *_ in regex_places(columns.input, pattern):
         asked.setdefault(index, Counter())[_same(text, check)] += 1
@@ -149,6 +149,7 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
         return kept
     if shape := _shape(texts):
         return [shape, *kept]
+    kept += _propose_no_gaps(texts)
     # Prose has commas too: if sentences end inside, or facts are long, the mark does not separate facts.
     prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n|\p{Ll}{3}[.!?]\z")
     words = texts.str.count_matches(r"\S+")
@@ -172,15 +173,26 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
     return [*proposals, *kept]
 
 
-# What a translation keeps as it is, with its name in a guide.
+_GAP = r"(?:^|[,;|])[ \t]*[,;|]|[,;|][ \t]*$"
+
+
+def _propose_no_gaps(texts: pl.Series) -> list[Proposal]:
+    """No empty item between separators, where most outputs have separators."""
+    if texts.str.contains("[,;|]").mean() < 0.5:  # type: ignore[operator]
+        return []
+    say = "Leave no item empty: no separator at either end or right after another."
+    return [Proposal({"id": "no-empty-items", "regex": _GAP, "min": 0, "max": 0, "say": say}, style=False)]
+
+
+# What a translation keeps as it is, by its name in a guide.
 _KEPT = {
-    "placeholder": r"%(?:\d+\$)?[-+#0]*\d*(?:\.\d+)?l{0,2}[sdiufxc@]|%\(\w+\)[sd]|\$?\{\{?[^{}\s]{0,40}\}?\}",
-    "tag": r"</?[A-Za-z][^<>\n]{0,200}>",
-    "line break": r"\n|\\n",
-    "exclamation mark": "[!！]",
-    "question mark": "[?？]",
-    "ellipsis": r"…|\.\.\.",
-    "link": r"https?://[^\s<>\"']+",
+    "placeholders": r"%(?:\d+\$)?[-+#0]*\d*(?:\.\d+)?l{0,2}[sdiufxc@]|%\(\w+\)[sd]|\$?\{\{?[^{}\s]{0,40}\}?\}",
+    "tags": r"</?[A-Za-z][^<>\n]{0,200}>",
+    "line breaks": r"\n|\\n",
+    "exclamation marks": "[!！]",
+    "question marks": "[?？]",
+    "ellipses": r"…|\.\.\.",
+    "links": r"https?://[^\s<>\"']+",
 }
 _KEPT_ROWS = 20  # with such a text in the request and in the output
 
@@ -190,10 +202,10 @@ def _propose_kept(columns: Columns) -> list[Proposal]:
     proposals = []
     for name, regex in _KEPT.items():
         given, found = columns.input.str.contains(regex), columns.output.str.contains(regex)
-        if (given & found).sum() >= max(_KEPT_ROWS, 0.5 * given.sum()):
-            facts = {"about": "facts"} if name in ("placeholder", "tag", "link") else {}
-            say = f"Keep every {name} of the request, and add none."
-            entry = {"id": f"keep-{name}s".replace(" ", "-"), "regex": regex, "from_request": True, "say": say, **facts}
+        if (given & found).sum() >= _KEPT_ROWS and 2 * (given & found).sum() >= given.sum():
+            facts = {"about": "facts"} if name in ("placeholders", "tags", "links") else {}
+            say = f"Keep the {name} of the request, and add none."
+            entry = {"id": f"keep-{name}".replace(" ", "-"), "regex": regex, "from_request": True, "say": say, **facts}
             proposals.append(Proposal(entry, style=False))
     return proposals
 
