@@ -27,7 +27,7 @@ _COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
 _CLAUSE = re.compile(r"(?<![.!?,;:()\n])[.!?,;:()\n]+(?:\s|$)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
 _SHORT = re.compile(r"[a-z]{1,2}")
-_WITH, _ALONE = 0.7, 2.0  # share of a phrase's outputs with a value of another field, and how much more than without it
+_WITH, _ALONE = 0.9, 2.0  # share of a phrase's outputs with a value of another field, and how much more than without it
 _NAMED = re.compile(r"[^\W\d_]{2}")
 _DENIED_WITHIN = 3  # words after a denial
 
@@ -204,8 +204,8 @@ def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: S
 
 
 def _own_alone(outputs: Sequence[frozenset[str]], rows: Sequence[_Row], name: str) -> list[frozenset[str]]:
-    """The phrases of each output without those that come with a value of another field ("wine" with one restaurant by
-    the river), and those that only one half of the outputs has: they would be found again in others."""
+    """The phrases of each output without those that come with a value of another field: "wine" with one restaurant by
+    the river."""
     of_phrase: defaultdict[str, list[int]] = defaultdict(list)
     for number, texts in enumerate(outputs):
         for text in texts:
@@ -214,13 +214,11 @@ def _own_alone(outputs: Sequence[frozenset[str]], rows: Sequence[_Row], name: st
     usual = Counter(chain.from_iterable(values))
     gone = set[str]()
     for text, numbers in of_phrase.items():
-        halves = Counter(number < len(rows) / 2 for number in numbers)
         with_it = Counter(chain.from_iterable(values[number] for number in numbers))
-        foreign = any(
+        if any(
             count >= _WITH * len(numbers) and count * len(rows) >= _ALONE * usual[value] * len(numbers)
             for value, count in with_it.items()
-        )
-        if foreign or min(halves[True], halves[False]) * 4 < len(numbers):
+        ):
             gone.add(text)
     return [texts - gone for texts in outputs]
 

@@ -28,6 +28,7 @@ _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is
 _RECURS, _MOST_WORDS, _FEWEST_ROWS = 3, 300, 50
 _OWN_SHARE = 0.05  # of the outputs with a word of their own, up to which one output is enough for a word to be known
 _SLIP_TIMES = 10
+_BEGINNING = pl.col("word").str.slice(0, 4)
 _BATCH = 5_000  # rows whose words are held as Python lists at once
 
 
@@ -214,8 +215,9 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
     marked = columns.protected.marked(pl.Series(range(len(columns.output)), dtype=pl.UInt32))
     prose = columns.output.clone().scatter(marked, [columns.protected.prose(row) for row in marked])
     table = _words_of_each(prose, rf"^{_WORD}$")
-    # A word that outputs only take from their requests is known by those.
-    unrequested = table.join(_words_of_each(columns.input, r"\p{L}"), on=["index", "word"], how="anti")
+    # A word that outputs only take from their requests, in whatever form, is known by those.
+    requested = _words_of_each(columns.input, r"\p{L}").select("index", beginning=_BEGINNING).unique()
+    unrequested = table.with_columns(beginning=_BEGINNING).join(requested, on=["index", "beginning"], how="anti")
     uses = dict(table.group_by("word").len().iter_rows())
     counts = {
         word: uses[word]
