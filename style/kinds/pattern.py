@@ -136,6 +136,11 @@ _SEPARATORS = {
     ", ": "a comma and a space", "; ": "a semicolon and a space", " / ": "a slash between spaces",
     " | ": "a bar between spaces", " · ": "a middle dot between spaces", " – ": "a dash between spaces",
 }  # fmt: skip
+# No separator is at either end or right after another.
+_NO_GAPS = {
+    "id": "no-empty-facts", "regex": r"(?:^|[,;|])[ \t]*[,;|]|[,;|][ \t]*$", "min": 0, "max": 0,
+    "say": "Leave nothing empty between separators.",
+}  # fmt: skip
 _FACT_WORDS = 5  # facts are short; the text between the commas of prose is longer
 _SHAPE_CHARACTERS = 40
 
@@ -149,7 +154,6 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
         return kept
     if shape := _shape(texts):
         return [shape, *kept]
-    kept += _propose_no_gaps(texts)
     # Prose has commas too: if sentences end inside, or facts are long, the mark does not separate facts.
     prose = texts.str.contains(r"[.!?]\s+\p{Lu}|\n|\p{Ll}{3}[.!?]\z")
     words = texts.str.count_matches(r"\S+")
@@ -159,6 +163,7 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
         listed = (counts >= 1) & ~prose & (words <= _FACT_WORDS * (counts + 1))
         if listed.mean() < 0.8:  # type: ignore[operator]
             continue
+        kept.append(Proposal(_NO_GAPS, style=False))
         for least in (3, 2, 1):
             say = f"Separate the facts with {name}." if least == 1 else (
                 f"Write at least {('two', 'three', 'four')[least - 1]} facts, separated by {name}."
@@ -171,17 +176,6 @@ def _propose_pattern(columns: Columns) -> list[Proposal]:
             regex = re.escape(mark).replace(r"\ ", " ")
             proposals.append(Proposal({"regex": regex, "say": f"Separate the facts with {name}."}))
     return [*proposals, *kept]
-
-
-_GAP = r"(?:^|[,;|])[ \t]*[,;|]|[,;|][ \t]*$"
-
-
-def _propose_no_gaps(texts: pl.Series) -> list[Proposal]:
-    """No empty item between separators, where most outputs have separators."""
-    if texts.str.contains("[,;|]").mean() < 0.5:  # type: ignore[operator]
-        return []
-    say = "Leave no item empty: no separator at either end or right after another."
-    return [Proposal({"id": "no-empty-items", "regex": _GAP, "min": 0, "max": 0, "say": say}, style=False)]
 
 
 # What a translation keeps as it is, by its name in a guide.
