@@ -136,7 +136,7 @@ FILES = [
     "| file | what it is | rows | accepted before | accepted now | must + should | wrong | seconds |",
     "|---|---|---|---|---|---|---|---|",
     "| e2e | restaurants, `name[value]` (tuetschek/e2e-dataset) | 4,672 | 95.0% / 64.0% | 86.4% / 0.6% | 16 + 4 | 0 | 5.8 |",
-    "| cs_restaurants | restaurants, acts (UFAL-DSG/cs_restaurant_dataset) | 3,569 | 98.8% / 68.7% | 97.3% / 20.8% | 8 + 3 | 1 | 2.2 |",
+    "| cs_restaurants | acts (UFAL-DSG/cs_restaurant_dataset) | 3,569 | 98.8% / 68.7% | 97.3% / 20.8% | 8 + 3 | 1 | 2.2 |",
     "| laptop | laptops, acts (shawnwun/RNNLG) | 7,944 | 99.3% / 5.9% | 98.7% / 0.1% | 10 + 2 | 0 | 5.6 |",
     "| webnlg_en | sentences for triples (ThiagoCF05/webnlg) | 3,638 | 97.0% / 56.7% | 96.8% / 55.4% | 9 + 4 | 1 | 2.8 |",
     "| wikisql | queries without quotes (cycycc/nl2sql) | 8,421 | 99.4% / 99.4% | 99.4% / 2.8% | 6 + 1 | 2 | 1.7 |",
