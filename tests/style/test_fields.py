@@ -49,7 +49,12 @@ def test_other_texts_are_not_fields(text):
     assert read_fields(text) is None
 
 
-NAMES = st.from_regex(r"[a-z]{2,6}( [a-z]{2,6})?", fullmatch=True).filter(lambda n: n.split()[0] not in ("an", "if"))
+OPENINGS = {"an", "and", "but", "he", "here", "if", "it", "please", "she", "so", "that", "the", "there", "these", "they", "this",
+            "we", "when", "you"}  # fmt: skip
+SPEAKERS = {"agent", "ai", "bot", "caller", "human", "person", "system", "tool", "user"}
+NAMES = st.from_regex(r"[a-z]{2,6}( [a-z]{2,6})?", fullmatch=True).filter(
+    lambda name: name not in SPEAKERS and (" " not in name or name.split()[0] not in OPENINGS)
+)
 VALUES = st.from_regex(r"[A-Za-z0-9äß€%+.-]{1,8}( [A-Za-z0-9']{1,8}){0,3}", fullmatch=True)
 FIELDS = st.dictionaries(NAMES, VALUES, min_size=2, max_size=5)
 FORMS = {
@@ -61,8 +66,6 @@ FORMS = {
 
 @given(FIELDS, st.sampled_from(sorted(FORMS)))
 def test_rendered_fields_are_read_back(fields, form):
-    if form == "lines" and all(name in ("user", "bot", "agent", "system", "human") for name in fields):
-        return
     assert read_fields(FORMS[form](fields)) == fields
 
 
