@@ -29,7 +29,6 @@ from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.readme import code, fenced
 from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
-from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.prompts import without_thoughts
 from tuneworth.evaluate.risks.forgetting import CHECK_KINDS, meets
@@ -260,7 +259,7 @@ SCANS: dict[str, Scan] = {
     "ollama literal": go_literal,
     "modelfile": _or_refused(_checked),
     "json": _read_json,
-    "log": lambda text: _fields_in(text, {"a", "A"}),
+    "log": lambda text: read_fields(text, known={"a", "A"}),
     "names of rows": lambda text: (title_of(text, text), _named(text)),
     "answer": lambda text: read_answer(text.encode()),
     "error of an endpoint": lambda text: read_error_body(text.encode(), 400),

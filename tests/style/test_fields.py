@@ -64,6 +64,11 @@ FORMS = {
 }
 
 
+def test_with_known_names_one_line_is_enough_and_other_names_are_none():
+    assert read_fields("question: why; how?", known={"question"}) == {"question": "why; how?"}
+    assert read_fields("question: why\nwho: me", known={"question"}) is None
+
+
 @given(FIELDS, st.sampled_from(sorted(FORMS)))
 def test_rendered_fields_are_read_back(fields, form):
     assert read_fields(FORMS[form](fields)) == fields
