@@ -23,6 +23,7 @@ from ..words import quoted
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _NAMED_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _LONGEST_NAME = 200  # characters; longer words without white space are no name
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
+_MOST_WRONG = 0.15  # of the mentions of a value that contradict
 _JOINED = re.compile(r"(?<!\s)\s++(?:and|und|or|oder)\s+|(?:(?<!\s)\s++)?[,/&+]\s*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _QUALIFIER = re.compile(r"(?:(?<!\s)\s++)?(?:,.*|\([^()]*\))$", re.DOTALL)
@@ -208,13 +209,27 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
         named = {m.row for m in found if value_key(keys.get(m.row, "")) in m.keys and not m.denied}
-        # A value that two fields have ("high") may be said of the other one.
-        listed = sorted(text for text, keyed in words.texts.items() if all(fields[key] == 1 for key in keyed[name]))
+        own = _own_values(items, words, ContradictsParameters(name))
+        wrong = [
+            (index, mention)
+            for index, said in _by_row(found)
+            if index in own
+            for mention in _wrong(said, own[index], columns.output[index], columns.fields[index], name)
+            if not mention.denied
+        ]
+        # A value that two fields have ("high") may be said of the other one, and one that often contradicts is a common
+        # word too, such as a restaurant named Place.
+        said, broken = (Counter(key for m in some for key in m.keys) for some in (found, [m for _, m in wrong]))
+        listed = sorted(
+            text
+            for text, keyed in words.texts.items()
+            if all(fields[key] == 1 and broken[key] <= _MOST_WRONG * said[key] for key in keyed[name])
+        )
         if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
             note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
             entry = {"field": name, "values": listed}
             others = frozenset().union(*(words.texts[text][name] for text in listed))
-            if near := _near(columns, name, _own_values(items, words, ContradictsParameters(name)), found, others):
+            if near := _near(columns.field(name), wrong, others):
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
@@ -226,23 +241,14 @@ def _recurs(items: pl.Series) -> bool:
     return len(items) >= _FEWEST_ROWS and 2 <= items.n_unique() <= min(_MOST_VALUES, len(items) / _RECURS)
 
 
-def _near(
-    columns: Columns, name: str, own: Mapping[int, frozenset[str]], found: Sequence[Mention], listed: Collection[str]
-) -> dict[str, list[str]]:
+def _near(given: pl.Series, wrong: Sequence[tuple[int, Mention]], listed: Collection[str]) -> dict[str, list[str]]:
     """For each value (as written), the others that contradict it in a tenth of its outputs: "cheap" where less than £20
     is given. What an output says of another field ("near the Raja Indian Cuisine") contradicts nothing."""
-    given = columns.field(name).to_list()
-    shown = {value_key(item): item for item in sorted(filter(None, given), reverse=True)}
-    pairs = {
-        (index, value_key(given[index] or ""), key)
-        for index, said in _by_row(found)
-        if index in own
-        for m in _wrong(said, own[index], columns.output[index], columns.fields[index], name)
-        if not m.denied
-        for key in m.keys & set(listed)
-    }
+    values = given.to_list()
+    shown = {value_key(item): item for item in sorted(filter(None, values), reverse=True)}
+    pairs = {(index, value_key(values[index] or ""), key) for index, m in wrong for key in m.keys if key in listed}
     counts = Counter((value, other) for _, value, other in pairs)
-    rows = Counter(map(value_key, filter(None, given)))
+    rows = Counter(map(value_key, filter(None, values)))
     near: dict[str, list[str]] = {}
     for (value, other), count in sorted(counts.items()):
         if value in shown and count >= max(_RECURS, _NEAR_SHARE * rows[value]):

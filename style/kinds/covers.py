@@ -11,7 +11,7 @@ from ..columns import Columns, common_fields, contained
 from ..facts.number_words import WORDS, Spans, as_digits, word_keys
 from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
 from ..schema import Check, Explanation, Findings, Kind, Proposal, Wordings, faults
-from ..wordings import mentions, value_key, vocabulary
+from ..wordings import NO_VALUES, mentions, value_key, vocabulary
 from ..words import listed, quoted
 
 # Proposed if most outputs follow it; the evidence then decides how strict a rule it makes.
@@ -79,6 +79,8 @@ def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFram
 def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
     items = (columns.field_items(name) if items is None else items).filter(pl.col("item").str.contains(r"\S"))
+    nothing = [item for item in items["item"].unique() if value_key(item) in NO_VALUES]
+    items = items.filter(~pl.col("item").is_in(nothing))
     plain = columns.once(
         ("covers", "plain"), lambda: columns.output.to_frame("output").select(_normalised("output")).to_series()
     )

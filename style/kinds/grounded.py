@@ -240,7 +240,7 @@ def _ungrounded_names(
     """The names of each output that are not in its request; adjacent words are one name."""
     allowed = " ".join(p.allow).casefold()
     for index in outputs.str.contains(r"\p{Lu}").arg_true():
-        output, request = outputs[index], f"{requests[index]}\n{allowed}"
+        output, request = outputs[index].replace("\\n", "  "), f"{requests[index]}\n{allowed}"
         folded, words = request.casefold(), words_of(request)
         places: list[tuple[int, int]] = []
         for name in names_in(output):
