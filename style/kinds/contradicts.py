@@ -217,9 +217,11 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
             for mention in _wrong(said, own[index], columns.output[index], columns.fields[index], name)
             if not mention.denied
         ]
+        together = _said_together(keys, wrong)
+        broken = Counter(key for row, m in wrong for key in m.keys if (value_key(keys[row]), key) not in together)
+        said = Counter(key for mention in found for key in mention.keys)
         # A value that two fields have ("high") may be said of the other one, and one that often contradicts is a common
         # word too, such as a restaurant named Place.
-        said, broken = (Counter(key for m in some for key in m.keys) for some in (found, [m for _, m in wrong]))
         listed = sorted(
             text
             for text, keyed in words.texts.items()
@@ -227,9 +229,12 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         )
         if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
             note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
-            entry = {"field": name, "values": listed}
-            others = frozenset().union(*(words.texts[text][name] for text in listed))
-            if near := _near(columns.field(name), wrong, others):
+            entry: dict[str, Any] = {"field": name, "values": listed}
+            near: dict[str, list[str]] = {}
+            for value, other in sorted(together):
+                if any(other in words.texts[text][name] for text in listed):
+                    near.setdefault(words.values[name][value], []).append(words.values[name][other])
+            if near:
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
@@ -241,19 +246,12 @@ def _recurs(items: pl.Series) -> bool:
     return len(items) >= _FEWEST_ROWS and 2 <= items.n_unique() <= min(_MOST_VALUES, len(items) / _RECURS)
 
 
-def _near(given: pl.Series, wrong: Sequence[tuple[int, Mention]], listed: Collection[str]) -> dict[str, list[str]]:
-    """For each value (as written), the others that contradict it in a tenth of its outputs: "cheap" where less than £20
-    is given. What an output says of another field ("near the Raja Indian Cuisine") contradicts nothing."""
-    values = given.to_list()
-    shown = {value_key(item): item for item in sorted(filter(None, values), reverse=True)}
-    pairs = {(index, value_key(values[index] or ""), key) for index, m in wrong for key in m.keys if key in listed}
-    counts = Counter((value, other) for _, value, other in pairs)
-    rows = Counter(map(value_key, filter(None, values)))
-    near: dict[str, list[str]] = {}
-    for (value, other), count in sorted(counts.items()):
-        if value in shown and count >= max(_RECURS, _NEAR_SHARE * rows[value]):
-            near.setdefault(shown[value], []).append(shown[other])
-    return near
+def _said_together(keys: Mapping[int, str], wrong: Sequence[tuple[int, Mention]]) -> set[tuple[str, str]]:
+    """Values with others that contradict them in a tenth of their outputs, by their keys: "cheap" where less than £20 is
+    given. What an output says of another field ("near the Raja Indian Cuisine") contradicts nothing."""
+    pairs = {(row, value_key(keys[row]), key) for row, mention in wrong for key in mention.keys}
+    counts, rows = Counter((value, other) for _, value, other in pairs), Counter(map(value_key, keys.values()))
+    return {pair for pair, count in counts.items() if count >= max(_RECURS, _NEAR_SHARE * rows[pair[0]])}
 
 
 CONTRADICTS = Kind(

@@ -72,7 +72,7 @@ Scan = Callable[[str], Any]
 # One or more entries of each kind, as in a style file; the kind `python` runs the user's code.
 CHECKS = {
     "length": ["unit: words, max: 4", "unit: sentences, max: 1", "unit: paragraphs, max: 1"],
-    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1"],
+    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1", "regex: '[0-9]', from_request: true"],
     "sections": ["titles: [Part, Size], extra: false"],
     "list": ["max: 2, item_max_words: 4", "marker: '1. ', min: 0"],
     "template": ["text: 'Part: {x}, {y}'"],
