@@ -125,10 +125,11 @@ UNSEEN = [
 
 # Files read by hand, rule by rule; `wrong` counts the rules that an owner would take out.
 FILES = [
-    "## Files that nothing was built with",
+    "## Public files, read rule by rule",
     "",
     "Inferred from each file as its owner would name the columns, 2026-12-01; accepted are own outputs and those of other",
-    "requests. Before: when a text had no fields and rules of facts were numbers and codes alone. Every rule was read by hand;",
+    "requests. Before: when a text had no fields and rules of facts were numbers and codes alone. The files were open while",
+    "the rules were built. Every rule was read by hand;",
     "wrong are those that an owner would take out: a spelling or spacing that only the copied values have. Seconds are processor",
     "time on one of two shared cores; a file without new relations takes 1.0 to 1.4 times as long as before.",
     "",

@@ -93,17 +93,20 @@ EXAMPLES = [
     KindExample(
         "how often a regular expression (Rust syntax, linear time) matches, or that it matches the whole output",
         {"kind": "pattern", "regex": ", "}, "NPN transistor, TO-92", "NPN transistor TO-92",
-        "a mark that separates the facts of nearly every output, or one shape that all of them have",
+        "a mark that separates the facts of nearly every output, one shape that all of them have, and with `from_request` the "
+        "placeholders, tags, links, line breaks and marks that outputs keep as in their requests (`from_request: true` means "
+        "that each match occurs as often in the output as in the input)",
     ),
     KindExample(
-        "that every number and code (and name, if asked for) in the output is stated in the input",
+        "that every number and code in the output is stated in the input; if asked for, also every name, literal (a quoted text, "
+        "or one that a query compares with) and operand (a number that a query compares with)",
         {"kind": "grounded"}, "NPN transistor, 45V, TO-92", "NPN transistor, 60V, TO-92",
-        "where the numbers and codes of nearly all outputs are in their inputs", PART,
+        "for each kind of fact, where that of nearly all outputs is in their inputs, and less often in those of other outputs", PART,
     ),
     KindExample(
-        "that the values of some fields occur in the output",
+        "that the values of some fields, or (`take: first word`) their first words, occur in the output",
         {"kind": "covers", "fields": ["package"]}, "NPN transistor, TO-92", "NPN transistor",
-        "the fields whose values, or `wordings` of them, occur in most outputs", PART,
+        "the fields whose values, their first words or `wordings` of them occur in most outputs, and less often in others", PART,
     ),
     KindExample(
         "that there are no leftovers: code fences, remarks of an assistant, placeholders, damaged characters, refusals, echoes "
@@ -140,8 +143,8 @@ EXAMPLES = [
     KindExample(
         "that the output is made of known words; numbers and codes do not count",
         {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
-        "all words of the examples, without likely slips, where hardly an output has one of its own; else those that recur, as a "
-        "should rule",
+        "all words of the examples that requests do not account for, without likely slips, where hardly an output has one of its "
+        "own; else those that recur, as a should rule",
     ),
     KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",
