@@ -101,7 +101,7 @@ EXAMPLES = [
         "that every number and code in the output is stated in the input; if asked for, also every name, literal (a quoted text, "
         "or one that a query compares with) and operand (a number that a query compares with)",
         {"kind": "grounded"}, "NPN transistor, 45V, TO-92", "NPN transistor, 60V, TO-92",
-        "for each kind of fact, where that of nearly all outputs is in their inputs, and less often in those of other outputs", PART,
+        "for each kind of fact, where that of nearly all outputs is in their inputs, and less often in other inputs", PART,
     ),
     KindExample(
         "that the values of some fields, or (`take: first word`) their first words, occur in the output",
@@ -274,7 +274,8 @@ wordings:
 `covers` takes each of them for the value, `contradicts` finds each of them where the field has another value, and `grounded` \
 takes a number, code or name in them as stated by the request. Case, hyphens and spaces do not matter, and a plural ending \
 may follow. One text may say two values of a field, as `cheap` above: it covers both of them, and contradicts neither. A \
-value such as `no` is no text by itself: list what outputs write for it.
+value such as `no` is no text by itself: list what outputs write for it. No \
+output has to mention a value such as `none` or `dontcare`.
 
 Fields are those of the input: columns, an object, or a text that consists of fields alone. Such a text is a JSON object, \
 `name[value], name[value]`, lines of `name: value` (or such pieces between `;` or ` | `), or dialogue acts such as \
