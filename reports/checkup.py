@@ -49,7 +49,9 @@ def _overview(checkup: Checkup) -> Iterator[str]:
         f"{say.count(checkup.distinct_inputs, 'distinct input')}, {say.count(checkup.distinct_outputs, 'distinct output')}"
     )
     if checkup.proposed:
-        yield from filled(" ".join(_proposed(checkup.proposed)))
+        named = "No column was named or recognised. " if "output" in checkup.proposed else ""
+        other = " If that is wrong, name them with --input and --output." if named else ""
+        yield from filled(f"{named}{checkup.reason}{other}")
     yield from filled(f"Read as: {_shape(checkup)}")
     words = {name: spread["words"] for name, spread in checkup.lengths.items()}
     yield from filled(
@@ -58,17 +60,6 @@ def _overview(checkup: Checkup) -> Iterator[str]:
             f"{name}s {say.count(n['median'])} (median), at most {say.count(n['longest'])}" for name, n in words.items()
         )
     )
-
-
-def _proposed(columns: Mapping[str, str]) -> Iterator[str]:
-    """The columns that were chosen, in sentences."""
-    if "output" in columns:
-        yield (
-            f'No column was named or recognised. The longest texts were taken as the output ("{columns["output"]}"), '
-            "all other columns as the input."
-        )
-    if "id" in columns:
-        yield f'"{columns["id"]}" has another value in each row and was taken as the id.'
 
 
 def _shape(checkup: Checkup) -> str:

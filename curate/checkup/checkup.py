@@ -1,6 +1,6 @@
 """The check-up of pairs: what to know before curating them, the most important first."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -9,7 +9,19 @@ from ...core import DataError, say
 from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
-from .findings import SEVERITIES, Checkup, Example, Finding, Severity, Table, quoted_names, table_of, toml_list, typed
+from .findings import (
+    SEVERITIES,
+    Checkup,
+    Column,
+    Example,
+    Finding,
+    Severity,
+    Table,
+    quoted_names,
+    table_of,
+    toml_list,
+    typed,
+)
 from .propose import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
@@ -29,12 +41,12 @@ _LOOKED_FOR = {
 
 
 def check_pairs(
-    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None
+    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None, reason: str = ""
 ) -> Checkup:
     """The check-up of pairs as they were read, without a style.
 
     `identifiers` are fields that name the item without describing it; `proposed` are columns that were chosen because
-    none was named.
+    none was named, for this `reason`.
 
     Raises:
         ConfigError: no pair has one of the identifiers.
@@ -48,7 +60,10 @@ def check_pairs(
     pairs = raw.pairs
     table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
-    compared = compare(raw, list(identifiers), CurateSettings(method=method))
+    constant = _constant(table, n=len(pairs))
+    # As the advice has it, constant columns are left out: they would make all inputs similar.
+    ignored = [column.name for column in constant] if len(table.inputs) > 1 else []
+    compared = compare(raw, [*identifiers, *ignored], CurateSettings(method=method))
     findings = [
         *_amount(pairs, compared),
         *missing_facts(pairs, table),
@@ -57,7 +72,7 @@ def check_pairs(
         *languages(pairs),
         *faults(compared.pairs),
         *markup(pairs),
-        *_constant(pairs, table),
+        *_costly(pairs, table, constant),
         *_identifiers(table, compared, identifiers),
         *_id_column(table, raw),
         *long_inputs(pairs),
@@ -78,6 +93,7 @@ def check_pairs(
         findings=tuple(found),
         clean=tuple(_clean(found)),
         proposed=dict(proposed or {}),
+        reason=reason,
     )
 
 
@@ -116,10 +132,14 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
-    """Fields of the input with one value in every row: they cost tokens and tell nothing."""
+def _constant(table: Table, *, n: int) -> list[Column]:
+    """Fields of the input with one value in every row."""
+    return [c for c in table.given if c.distinct == 1 and c.filled == n] if n >= _FEWEST else []
+
+
+def _costly(pairs: pl.DataFrame, table: Table, constant: Sequence[Column]) -> Iterator[Finding]:
+    """Constant fields cost tokens and tell nothing."""
     n = len(pairs)
-    constant = [c for c in table.given if c.distinct == 1 and c.filled == n] if n >= _FEWEST else []
     if not constant:
         return
     names = [column.name for column in constant]

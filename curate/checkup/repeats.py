@@ -1,7 +1,7 @@
 """Rows that repeat each other: duplicates, conflicts, one output for many inputs, and the columns that tie them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
 from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
+from ..split import group_numbers, independent_test_rows, too_few_rows, worth_tying
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
 from .texts import without_markup
 
@@ -25,6 +26,7 @@ _TOGETHER = 0.9  # of the pairs of rows that belong together: so many must share
 _CHANCE = 5  # times as often as two rows drawn at random
 _LARGEST = 0.2  # of the rows: a larger group cannot be placed in one split
 _LOOKED_AT = 5_000  # pairs of rows
+_COMPARED = 10_000  # different outputs up to which similar ones are looked for: a second of the longest
 
 
 @dataclass(frozen=True)
@@ -155,32 +157,93 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
     long = numbers[[not is_label(text) for text in corpus.outputs(first[numbers])]] if len(numbers) else numbers
     shared = shared.filter(pl.col("output").is_in(long.tolist())).sort("output", "row")
     grouped = pairs["group"].null_count() < n
+    weighed = _Weighed.of(compared, pairs)
     if len(shared):
         rows, share, outputs = len(shared), len(shared) / n, shared["output"].n_unique()
         fields = [column for column in table.columns if not column.given or _groups_outputs(column, corpus.output)]
-        tied = None if grouped else _tying(*_links(shared), fields)
+        tying = [] if grouped else _tying(*_links(shared), fields)
+        advice, option, setting, tied = _keeping_apart(tying, weighed)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
-        option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
-        remedy = (
-            f"Column {quoted_names([tied])} ties them."
-            if tied
-            else "Curating keeps identical outputs on one side as far as the data allow; tie_outputs = true keeps similar "
-            "ones there as well."
-        )
+        severity: Severity = "medium" if share >= _SOME else "low"
         yield Finding(
-            "variants", "high" if share >= 0.1 else "medium" if share >= _SOME else "low",
+            "variants", "high" if share >= 0.1 and (option or weighed.few) else severity,
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",
-            rows, share, f"Variants on both sides of the split put test answers into training. {remedy}",
-            option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
-            values={"outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied},
+            rows, share, advice, option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
+            values={
+                "outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied,
+                "independent_test_rows": round(weighed.before, 1),
+            },
         )  # fmt: skip
         if tied:
             return
     if not grouped:
-        yield from _groups(pairs, compared, table)
+        yield from _groups(pairs, compared, table, weighed)
 
 
-def _groups(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class _Weighed:
+    """The independent test rows that the split has as it is, `before`, and those with other ties."""
+
+    compared: Compared
+    rows: np.ndarray
+    groups: np.ndarray
+    before: float
+
+    @classmethod
+    def of(cls, compared: Compared, pairs: pl.DataFrame) -> "_Weighed":
+        rows, groups = np.flatnonzero(compared.outcomes.kept), group_numbers(pairs["group"])
+        unweighed = cls(compared, rows, groups, 0.0)
+        return replace(unweighed, before=unweighed.with_groups(groups))
+
+    @property
+    def few(self) -> str:
+        """A clause, if they are too few for a verdict."""
+        return too_few_rows(self.before)
+
+    def with_groups(self, groups: np.ndarray, settings: CurateSettings | None = None) -> float:
+        corpus, relations = self.compared.pairs.corpus, self.compared.relations
+        return independent_test_rows(corpus, self.rows, groups, relations, settings=settings or CurateSettings())
+
+    def with_column(self, column: Column) -> float:
+        return self.with_groups(group_numbers(column.texts))
+
+    def with_similar_outputs(self) -> float | None:
+        """With similar outputs tied as well; None if there are too many to compare here, or nothing would change."""
+        outputs = self.compared.pairs.corpus.output[self.rows]
+        if len(np.unique(outputs)) > _COMPARED:
+            return None
+        after = self.with_groups(self.groups, CurateSettings(tie_outputs=True))
+        return after if after != self.before else None
+
+
+def _keeping_apart(tying: Sequence[Column], weighed: _Weighed) -> tuple[str, str | None, str | None, str | None]:
+    """What to do about shared outputs: the advice, the option, the setting, and the column that ties them."""
+    ties = [(column.name, weighed.with_column(column)) for column in tying[:_SHOWN]]
+    why = "Variants on both sides of the split put test answers into training."
+    for name, after in ties:
+        if worth_tying(after, weighed.before):
+            few = f" That leaves {few}." if (few := too_few_rows(after)) else ""
+            return f"{why} Column {quoted_names([name])} ties them.{few}", *_group(name), name
+    apart = "Curating keeps identical outputs on one side as far as the data allow."
+    apart += f" That leaves {weighed.few}." if weighed.few else ""
+    if ties:
+        name, after = ties[0]
+        return (
+            f"{apart} Column {quoted_names([name])} also ties others and would leave {too_few_rows(after)}.",
+            None,
+            None,
+            None,
+        )
+    after = weighed.with_similar_outputs()
+    if after is None:
+        return apart, None, None, None
+    if worth_tying(after, weighed.before):
+        similar = f"{why} {apart} tie_outputs = true keeps similar ones there as well."
+        return similar, "--tie-outputs true", "[curate] tie_outputs = true", None
+    return f"{apart} Keeping similar ones there as well would leave {too_few_rows(after)}.", None, None, None
+
+
+def _groups(pairs: pl.DataFrame, compared: Compared, table: Table, weighed: _Weighed) -> Iterator[Finding]:
     """A column that groups similar inputs."""
     relations = compared.relations
     siblings, first = relations.siblings, first_rows(relations.subject)
@@ -191,16 +254,17 @@ def _groups(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[F
     if len(left) < _FEW_ROWS:
         return
     # Similar inputs share most of their own fields, so only a column beside the input says that they belong together.
-    tied = _tying(left, right, [column for column in table.columns if not column.given])
+    tying = _tying(left, right, [column for column in table.columns if not column.given])
+    tied = next((one for one in tying[:_SHOWN] if worth_tying(weighed.with_column(one), weighed.before)), None)
     if tied is None:
         return
     rows = len(np.unique(np.concatenate((left, right))))
-    option, setting = _group(tied)
-    distinct = next(column.distinct for column in table.columns if column.name == tied)
+    option, setting = _group(tied.name)
     yield Finding(
-        "groups", "medium", f"Similar inputs share their value of column {quoted_names([tied])} ({say.count(distinct)} groups).",
+        "groups", "medium",
+        f"Similar inputs share their value of column {quoted_names([tied.name])} ({say.count(tied.distinct)} groups).",
         rows, rows / len(pairs), "Rows of one group belong in the same split, or the test is too easy.",
-        option=option, setting=setting, values={"column": tied, "groups": distinct},
+        option=option, setting=setting, values={"column": tied.name, "groups": tied.distinct},
     )  # fmt: skip
 
 
@@ -226,15 +290,15 @@ def _groups_outputs(column: Column, outputs: np.ndarray) -> bool:
     return len(again) > 0 and len(same) >= len(again) / 2
 
 
-def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> str | None:
-    """The column whose value nearly all of these pairs of rows share; None if there is none.
+def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> list[Column]:
+    """The columns whose value nearly all of these pairs of rows share, the best first.
 
-    Its groups fit into a split, and two rows drawn at random share one far less often. A column beside the input comes
+    Their groups fit into a split, and two rows drawn at random share one far less often. A column beside the input comes
     first, since a field of it may only describe the item, then the one with the most groups.
     """
-    best: tuple[tuple[bool, int], str] | None = None
+    found: list[Column] = []
     if len(left) < _FEW_LINKS:
-        return None
+        return found
     for column in columns:
         n = len(column.texts)
         fitting = 1 < column.distinct < n and column.largest <= max(2, _LARGEST * n) and column.filled >= _TOGETHER * n
@@ -243,10 +307,9 @@ def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> st
         share = float((column.texts.gather(left) == column.texts.gather(right)).mean() or 0)  # type: ignore[arg-type]
         counts = column.texts.drop_nulls().value_counts(name="n")["n"].cast(pl.Float64)
         by_chance = float((counts * (counts - 1)).sum()) / max(1, n * (n - 1))
-        value = not column.given, column.distinct
-        if share >= _TOGETHER and share >= _CHANCE * by_chance and (best is None or value > best[0]):
-            best = value, column.name
-    return best[1] if best else None
+        if share >= _TOGETHER and share >= _CHANCE * by_chance:
+            found.append(column)
+    return sorted(found, key=lambda column: (column.given, -column.distinct))
 
 
 def _shared_examples(pairs: pl.DataFrame, shared: pl.DataFrame) -> Iterator[Example]:

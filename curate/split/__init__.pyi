@@ -17,3 +17,7 @@ from .notes import split_notes as split_notes
 from .pinned import PinnedSplits as PinnedSplits
 from .pinned import given_sides as given_sides
 from .ties import Ties as Ties
+from .worth import group_numbers as group_numbers
+from .worth import independent_test_rows as independent_test_rows
+from .worth import too_few_rows as too_few_rows
+from .worth import worth_tying as worth_tying

@@ -29,7 +29,8 @@ def test_the_most_important_is_said_first_with_examples_and_what_to_type(command
     assert done.code == 0, done.err
     text = " ".join(done.out.split())
     assert "120 rows: 120 pairs, 120 distinct inputs, 40 distinct outputs" in text
-    assert 'The longest texts were taken as the output ("description"), all other columns as the input.' in text
+    assert '"description" was taken as the output, as the longest text, all other columns as the input.' in text
+    assert "If that is wrong, name them with --input and --output." in text
     assert "In 100% of the rows (120) the output states numbers that the input does not have" in text
     assert "row 1, 3.5 kg: …" in text
     assert done.out.index("Fix first") < done.out.index("Look at") < done.out.index("Looked for and not found")
@@ -53,7 +54,7 @@ def test_the_json_has_the_documented_keys(command, products):
     done = command("check", products, "--json")
     assert list(done.json) == [
         "source", "shape", "inputs", "rows_read", "pairs", "distinct_inputs", "distinct_outputs", "lengths", "findings",
-        "clean", "proposed", "options", "command", "page",
+        "clean", "proposed", "reason", "options", "command", "page",
     ]  # fmt: skip
     assert list(done.json["findings"][0]) == [
         "key", "severity", "title", "rows", "share", "advice", "option", "setting", "examples", "values",
@@ -84,7 +85,7 @@ def test_pairs_need_no_columns_to_be_named(command, tmp_path):
 
 def test_a_file_without_texts_is_refused_with_advice(command, tmp_path):
     path = tmp_path / "few.csv"
-    path.write_text("a,b\n1,2\n")
+    path.write_text("a\n1\n")
     done = command("check", path)
     assert done.code == 2
     assert "--input and --output" in done.err
@@ -193,4 +194,5 @@ def test_a_column_beside_the_input_that_names_each_row_is_proposed_as_the_id(com
     found = command("check", path, *columns, "--id", "sku", "--json").json["findings"]
     assert "id_column" not in [finding["key"] for finding in found]
     command("init", tmp_path / "new", "--from", path, *columns)
-    assert '# id = "sku"' in (tmp_path / "new" / "tuneworth.toml").read_text()
+    data = tomllib.loads((tmp_path / "new" / "tuneworth.toml").read_text())["data"]
+    assert (data["input"], data["id"]) == (["name", "kind", "width"], "sku")
