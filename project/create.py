@@ -10,7 +10,7 @@ import polars as pl
 import yaml
 
 from ..core import ConfigError, Console, printable, write_whole
-from ..curate import Checkup
+from ..curate import Checkup, mask_pairs
 from ..style import infer_style
 from .curation.check import Advised, check_data
 from .curation.style import take_pairs
@@ -135,7 +135,8 @@ def _from_examples(
         talk.note(checked.checkup.reason)
     raw = take_pairs(file, talk=talk, **{name: _as_stated(one.value) for name, one in data.items()})
     name = folder.resolve().name
-    inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
+    pairs = mask_pairs(raw.pairs) if "mask" in curate else raw.pairs  # as they will be curated
+    inferred = infer_style(pairs, name=name, source=file.name, seed=talk.seed)
     fallback = "" if inferred.found_style else "; style.yaml is a basic starting point"
     talk.note(f"{inferred.message}{fallback}")
     lines = [
@@ -149,7 +150,7 @@ def _from_examples(
         curate="\n".join(_curate_lines(curate, checked.checkup)),
     )
     recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
-    return settings, inferred.text or _plain_style(name, raw.pairs), recognised, checked.checkup
+    return settings, inferred.text or _plain_style(name, pairs), recognised, checked.checkup
 
 
 def _as_stated(value: Any) -> Any:

@@ -22,6 +22,7 @@ from .discrimination import Passing as Passing
 from .discrimination import RuleInUse as RuleInUse
 from .discrimination import StyleInUse as StyleInUse
 from .discrimination import measure_discrimination as measure_discrimination
+from .discrimination import sample_keys as sample_keys
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED
 from .guide import check_sentence as check_sentence
