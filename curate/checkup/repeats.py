@@ -1,7 +1,8 @@
 """Rows that repeat each other: duplicates, conflicts, one output for many inputs, and the columns that tie them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,7 @@ _TOGETHER = 0.9  # of the pairs of rows that belong together: so many must share
 _CHANCE = 5  # times as often as two rows drawn at random
 _LARGEST = 0.2  # of the rows: a larger group cannot be placed in one split
 _LOOKED_AT = 5_000  # pairs of rows
+_ToTest = Callable[..., float]  # independent test rows with these groups, or with these settings
 _COMPARED = 10_000  # different outputs up to which similar ones are looked for: a second of the longest
 
 
@@ -157,93 +159,70 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
     long = numbers[[not is_label(text) for text in corpus.outputs(first[numbers])]] if len(numbers) else numbers
     shared = shared.filter(pl.col("output").is_in(long.tolist())).sort("output", "row")
     grouped = pairs["group"].null_count() < n
-    weighed = _Weighed.of(compared, pairs)
+    to_test = _rows_to_test(compared, pairs)
+    before = to_test()
     if len(shared):
         rows, share, outputs = len(shared), len(shared) / n, shared["output"].n_unique()
         fields = [column for column in table.columns if not column.given or _groups_outputs(column, corpus.output)]
         tying = [] if grouped else _tying(*_links(shared), fields)
-        advice, option, setting, tied = _keeping_apart(tying, weighed)
+        few = len(np.unique(corpus.output)) <= _COMPARED
+        advice, (option, setting), tied = _keeping_apart(tying, to_test, before, similar=few)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
         severity: Severity = "medium" if share >= _SOME else "low"
         yield Finding(
-            "variants", "high" if share >= 0.1 and (option or weighed.few) else severity,
+            "variants", "high" if share >= 0.1 and (option or too_few_rows(before)) else severity,
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",
             rows, share, advice, option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
             values={
                 "outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied,
-                "independent_test_rows": round(weighed.before, 1),
+                "independent_test_rows": round(before, 1),
             },
         )  # fmt: skip
         if tied:
             return
     if not grouped:
-        yield from _groups(pairs, compared, table, weighed)
+        yield from _groups(pairs, compared, table, to_test, before)
 
 
-@dataclass(frozen=True)
-class _Weighed:
-    """The independent test rows that the split has as it is, `before`, and those with other ties."""
-
-    compared: Compared
-    rows: np.ndarray
-    groups: np.ndarray
-    before: float
-
-    @classmethod
-    def of(cls, compared: Compared, pairs: pl.DataFrame) -> "_Weighed":
-        rows, groups = np.flatnonzero(compared.outcomes.kept), group_numbers(pairs["group"])
-        unweighed = cls(compared, rows, groups, 0.0)
-        return replace(unweighed, before=unweighed.with_groups(groups))
-
-    @property
-    def few(self) -> str:
-        """A clause, if they are too few for a verdict."""
-        return too_few_rows(self.before)
-
-    def with_groups(self, groups: np.ndarray, settings: CurateSettings | None = None) -> float:
-        corpus, relations = self.compared.pairs.corpus, self.compared.relations
-        return independent_test_rows(corpus, self.rows, groups, relations, settings=settings or CurateSettings())
-
-    def with_column(self, column: Column) -> float:
-        return self.with_groups(group_numbers(column.texts))
-
-    def with_similar_outputs(self) -> float | None:
-        """With similar outputs tied as well; None if there are too many to compare here, or nothing would change."""
-        outputs = self.compared.pairs.corpus.output[self.rows]
-        if len(np.unique(outputs)) > _COMPARED:
-            return None
-        after = self.with_groups(self.groups, CurateSettings(tie_outputs=True))
-        return after if after != self.before else None
+def _rows_to_test(compared: Compared, pairs: pl.DataFrame) -> _ToTest:
+    rows = np.flatnonzero(compared.outcomes.kept)
+    found = partial(independent_test_rows, compared.pairs.corpus, rows, relations=compared.relations)
+    return lambda groups=pairs["group"], **settings: found(group_numbers(groups), settings=CurateSettings(**settings))
 
 
-def _keeping_apart(tying: Sequence[Column], weighed: _Weighed) -> tuple[str, str | None, str | None, str | None]:
-    """What to do about shared outputs: the advice, the option, the setting, and the column that ties them."""
-    ties = [(column.name, weighed.with_column(column)) for column in tying[:_SHOWN]]
+_NOTHING = None, None  # no option, no setting
+
+
+def _keeping_apart(
+    tying: Sequence[Column], to_test: _ToTest, before: float, *, similar: bool
+) -> tuple[str, tuple[str | None, str | None], str | None]:
+    """What to do about shared outputs: the advice, the option with its setting, and the column that ties them.
+
+    before: the independent test rows as it is. similar: whether to look for similar outputs too.
+    """
     why = "Variants on both sides of the split put test answers into training."
-    for name, after in ties:
-        if worth_tying(after, weighed.before):
+    ties = [(quoted_names([column.name]), column.name, to_test(column.texts)) for column in tying[:_SHOWN]]
+    for quoted, name, after in ties:
+        if worth_tying(after, before):
             few = f" That leaves {few}." if (few := too_few_rows(after)) else ""
-            return f"{why} Column {quoted_names([name])} ties them.{few}", *_group(name), name
+            return f"{why} Column {quoted} ties them.{few}", _group(name), name
     apart = "Curating keeps identical outputs on one side as far as the data allow."
-    apart += f" That leaves {weighed.few}." if weighed.few else ""
+    apart += f" That leaves {few}." if (few := too_few_rows(before)) else ""
     if ties:
-        name, after = ties[0]
-        return (
-            f"{apart} Column {quoted_names([name])} also ties others and would leave {too_few_rows(after)}.",
-            None,
-            None,
-            None,
-        )
-    after = weighed.with_similar_outputs()
-    if after is None:
-        return apart, None, None, None
-    if worth_tying(after, weighed.before):
-        similar = f"{why} {apart} tie_outputs = true keeps similar ones there as well."
-        return similar, "--tie-outputs true", "[curate] tie_outputs = true", None
-    return f"{apart} Keeping similar ones there as well would leave {too_few_rows(after)}.", None, None, None
+        quoted, _, after = ties[0]
+        return f"{apart} Column {quoted} also ties others and would leave {too_few_rows(after)}.", _NOTHING, None
+    after = to_test(tie_outputs=True) if similar else before
+    if after == before:
+        return apart, _NOTHING, None
+    if worth_tying(after, before):
+        more = f"{why} {apart} tie_outputs = true keeps similar ones there as well."
+        return more, ("--tie-outputs true", "[curate] tie_outputs = true"), None
+    return f"{apart} Keeping similar ones there as well would leave {too_few_rows(after)}.", _NOTHING, None
 
 
-def _groups(pairs: pl.DataFrame, compared: Compared, table: Table, weighed: _Weighed) -> Iterator[Finding]:
+def _groups(
+    pairs: pl.DataFrame, compared: Compared, table: Table, to_test: _ToTest, before: float
+) -> Iterator[Finding]:
     """A column that groups similar inputs."""
     relations = compared.relations
     siblings, first = relations.siblings, first_rows(relations.subject)
@@ -255,7 +234,7 @@ def _groups(pairs: pl.DataFrame, compared: Compared, table: Table, weighed: _Wei
         return
     # Similar inputs share most of their own fields, so only a column beside the input says that they belong together.
     tying = _tying(left, right, [column for column in table.columns if not column.given])
-    tied = next((one for one in tying[:_SHOWN] if worth_tying(weighed.with_column(one), weighed.before)), None)
+    tied = next((one for one in tying[:_SHOWN] if worth_tying(to_test(one.texts), before)), None)
     if tied is None:
         return
     rows = len(np.unique(np.concatenate((left, right))))
