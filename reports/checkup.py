@@ -40,7 +40,8 @@ def checkup_brief(checkup: Checkup) -> str:
     shown = [finding for finding in checkup.findings if finding.severity != "low"][:_BRIEF]
     rest = len(checkup.findings) - len(shown)
     lines = [line for finding in shown for line in filled(f"- {finding.title}", indent=2)]
-    return "\n".join([*lines, f"- {say.count(rest, 'more finding')}: see tuneworth check"] if rest else lines)
+    more = f"- {say.count(rest, 'more finding' if shown else 'finding')} of less weight: see tuneworth check"
+    return "\n".join([*lines, more] if rest else lines)
 
 
 def _overview(checkup: Checkup) -> Iterator[str]:

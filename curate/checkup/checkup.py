@@ -64,9 +64,10 @@ def check_pairs(
     # As the advice has it, constant columns are left out: they would make all inputs similar.
     ignored = [column.name for column in constant] if len(table.inputs) > 1 else []
     compared = compare(raw, [*identifiers, *ignored], CurateSettings(method=method))
+    labels = _are_labels(pairs, compared)
     findings = [
-        *_amount(pairs, compared),
-        *missing_facts(pairs, table),
+        *_amount(pairs, compared, labels=labels),
+        *(() if labels else missing_facts(pairs, table)),
         *repeats(pairs, compared, table),
         *personal_data(pairs, compared.pairs),
         *languages(pairs),
@@ -91,17 +92,18 @@ def check_pairs(
         distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
-        clean=tuple(_clean(found)),
+        clean=tuple(_clean(found, labels=labels)),
         proposed=dict(proposed or {}),
         reason=reason,
     )
 
 
-def _clean(found: list[Finding]) -> Iterator[str]:
+def _clean(found: list[Finding], *, labels: bool) -> Iterator[str]:
     # Where a column differs in every row, no two rows are compared as they should be.
-    hidden = ("exact_", "near_", "conflicts") if any(finding.key == "identifiers" for finding in found) else ()
+    hidden = ("exact_", "near_", "conflicts") if any(f.key == "identifiers" for f in found) else ()
+    hidden += ("missing_",) if labels else ()
     for key, what in _LOOKED_FOR.items():
-        if not key.startswith(hidden or "-") and not any(finding.key.startswith(key) for finding in found):
+        if not key.startswith(hidden) and not any(finding.key.startswith(key) for finding in found):
             yield what
 
 
@@ -192,7 +194,14 @@ def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
+def _are_labels(pairs: pl.DataFrame, compared: Compared) -> bool:
+    """Whether the outputs are a few labels, which need not be in an input."""
+    outputs, words = int(compared.pairs.corpus.output.max()) + 1, pairs["output"].str.count_matches(r"\S+")
+    few = len(pairs) >= _FEWEST and outputs <= len(pairs) / 10
+    return few and float((words <= _LABELS).mean() or 0) > 0.9  # type: ignore[arg-type]
+
+
+def _amount(pairs: pl.DataFrame, compared: Compared, *, labels: bool) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
     if kept < FEW_PAIRS:
@@ -201,9 +210,8 @@ def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
             f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
-    outputs = int(compared.pairs.corpus.output.max()) + 1
-    words = pairs["output"].str.count_matches(r"\S+")
-    if n >= _FEWEST and outputs <= n / 10 and float((words <= _LABELS).mean() or 0) > 0.9:  # type: ignore[arg-type]
+    if labels:
+        outputs = int(compared.pairs.corpus.output.max()) + 1
         yield Finding(
             "labels", "low", f"The outputs look like labels: {say.count(outputs, 'different output')} of a few words.",
             n, 1.0, "A plain classifier may do the same at lower cost.", values={"outputs": outputs},

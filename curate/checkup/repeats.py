@@ -14,7 +14,7 @@ from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
 from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
-from ..split import group_numbers, independent_test_rows, too_few_rows, worth_tying
+from ..split import LOOK_FIRST, group_numbers, independent_test_rows, too_few_rows, worth_tying
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
 from .texts import without_markup
 
@@ -212,7 +212,7 @@ def _keeping_apart(
         quoted, _, after = ties[0]
         return f"{apart} Column {quoted} also ties others and would leave {too_few_rows(after)}.", _NOTHING, None
     after = to_test(tie_outputs=True) if similar else before
-    if after == before:
+    if after > (1 - LOOK_FIRST) * before:
         return apart, _NOTHING, None
     if worth_tying(after, before):
         more = f"{why} {apart} tie_outputs = true keeps similar ones there as well."
