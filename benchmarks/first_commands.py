@@ -5,6 +5,7 @@ Run: `python benchmarks/first_commands.py FILE ...`, which prints the table of b
 """
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,12 +48,12 @@ def line(file: Path, folder: Path) -> str:
     accepted = [
         found and f"{found['shuffled']:.1%}" for found in (styled["discrimination"], curated["style"]["discrimination"])
     ]
-    told = created["message"].rpartition("accept ")[2] if "accept" in created["message"] else "–"
+    told = re.search(r"[\d.]+%(?= of answers to other)", created["message"])
     test = f"{curated['splits']['test']:,}, {curated['effective_splits']['test']:.0f}"
     output = data.get("output", "")
     return (
-        f"| {file.name} | {checked['pairs']:,} | {inputs} → {output} | {settings} | {codes} | {told.rstrip('.')}; "
-        f"{accepted[0]}; {accepted[1]} | {test} |"
+        f"| {file.name} | {checked['pairs']:,} | {inputs} → {output} | {settings} | {codes} | {told[0] if told else '–'}; "
+        f"{accepted[0] or '–'}; {accepted[1] or '–'} | {test} |"
     )
 
 

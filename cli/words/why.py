@@ -51,7 +51,7 @@ def _texts(one: "Explanation") -> Iterator[str]:
 
 def _pair(request: str, output: str | None) -> str:
     """A request and its output on one line, the output as a whole where there is room."""
-    request, output = (" ".join(text.split()) for text in (request, output or ""))
+    request, output = "; ".join(request.splitlines()), " ".join((output or "").split())
     room = max(_LINE // 2, _LINE - len(output))
     request = request if len(request) <= room else f"{request[: room - 1]}…"
     room = _LINE - len(request)
