@@ -196,9 +196,10 @@ def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
 
 def _are_labels(pairs: pl.DataFrame, compared: Compared) -> bool:
     """Whether the outputs are a few labels, which need not be in an input."""
-    outputs, words = int(compared.pairs.corpus.output.max()) + 1, pairs["output"].str.count_matches(r"\S+")
-    few = len(pairs) >= _FEWEST and outputs <= len(pairs) / 10
-    return few and float((words <= _LABELS).mean() or 0) > 0.9  # type: ignore[arg-type]
+    outputs, n = int(compared.pairs.corpus.output.max()) + 1, len(pairs)
+    few = pl.col("output").str.count_matches(r"\S+") <= _LABELS
+    short = float(pairs.select((few & ~pl.col("output").str.contains(r"^\s*[\[{]")).mean()).item() or 0)  # JSON is none
+    return n >= _FEWEST and outputs <= n / 10 and short > 0.9
 
 
 def _amount(pairs: pl.DataFrame, compared: Compared, *, labels: bool) -> Iterator[Finding]:

@@ -235,7 +235,11 @@ def _chosen_output(batch: Batch, data: DataSettings) -> tuple[str, str]:
     usable = [one for one in found if one.role >= 2 or not (one.measures or one.nested)] or found
     if not usable:
         return names[-1], ", as the last column"
-    return _of_few(usable, len(named)) if len(usable) <= _NARROW else _of_many(usable)
+    texts = [one for one in usable if one.text_weight]
+    texts = [one for one in texts if one.distinct >= _DISTINCT] or texts  # those of variants repeat
+    if len(usable) > _NARROW and texts:
+        return max(texts, key=lambda one: one.text_weight).name, ", as the longest text"
+    return _of_few(usable, len(named))
 
 
 def _of_few(usable: Sequence[_Candidate], columns: int) -> tuple[str, str]:
@@ -254,23 +258,13 @@ def _of_few(usable: Sequence[_Candidate], columns: int) -> tuple[str, str]:
     return chosen.name, ", by its name" if role >= 2 else ", as the last column"
 
 
-def _of_many(usable: Sequence[_Candidate]) -> tuple[str, str]:
-    """The longest text; where all texts repeat, as those of variants do, of these."""
-    texts = [one for one in usable if one.text_weight]
-    texts = [one for one in texts if one.distinct >= _DISTINCT] or texts
-    if texts:
-        return max(texts, key=lambda one: one.text_weight).name, ", as the longest text"
-    return _of_few(usable, len(usable))
-
-
 def _chosen_input(batch: Batch, output: str, id: str | None) -> str | tuple[str, ...]:
     """All other columns; beside a request and a text that is written, a class is about both and left out."""
     names = [name for name in batch.names if name not in {output, id, *_APART}]
-    found = [_Candidate.of(batch, name) for name in names]
-    roles = {one.name: one.role for one in found if one is not None}
-    written = (one := _Candidate.of(batch, output)) is not None and one.role == 4
-    asked = [name for name in names if roles.get(name) != 2]
-    kept = asked if written and 0 in roles.values() and len(names) <= _NARROW else names
+    names = names or [name for name in batch.names if name != output]
+    roles = {name: _role(name, batch.names) for name in names}
+    about_both = _role(output, batch.names) == 4 and 0 in roles.values() and len(names) <= _NARROW
+    kept = [name for name in names if not (about_both and roles[name] == 2)]
     if len(kept) == 1:
         return kept[0]
     return ALL_COLUMNS if len(kept) == len(names) and not _UNUSED & set(batch.names) else tuple(kept)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import Console, quote, split_command
+from ...core import Console, Limits, quote, split_command
 from ...curate import (
     Checkup,
-    DataSettings,
     Finding,
     check_pairs,
     proposed_reading,
@@ -81,18 +80,20 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console =
     checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed, reason=reason)
     source = "FILE" if path is None else str(path)
     given = {**columns, **({"identifiers": [*identifiers]} if identifiers else {})}
-    return CheckedData(checkup, source, tuple(_options(reading, checkup)), _settings(given, checkup))
+    settings = _settings(given, checkup)
+    return CheckedData(checkup, source, tuple(_options(settings, reading.limits)), settings)
 
 
 def _settings(given: Mapping[str, Any], checkup: Checkup) -> dict[str, dict[str, Advised]]:
-    """What `_options` says, as settings of tables in tuneworth.toml."""
+    """How the data were read, and what the findings recommend, as settings of tables in tuneworth.toml."""
     first = next(iter(checkup.proposed), None)
     data = {name: Advised(value) for name, value in given.items() if name not in checkup.proposed}
     data |= {n: Advised(value, checkup.reason if n == first else "") for n, value in checkup.proposed.items()}
-    tables = {"data": data}
+    tables, inputs = {"data": data}, dict[str, None]()
     for finding in checkup.advised:
         words = split_command(finding.option or "")
-        setting = {"data": {"input": list(dict.fromkeys(words[1::2]))}} if words[0] == "--input" else _parsed(finding)
+        inputs |= dict.fromkeys(words[1::2]) if words[0] == "--input" else {}
+        setting = {"data": {"input": [*inputs]}} if words[0] == "--input" else _parsed(finding)
         for table, values in setting.items():
             made = {name: Advised(value, finding.title) for name, value in values.items()}
             tables[table] = {**tables.get(table, {}), **made}
@@ -105,25 +106,19 @@ def _parsed(finding: Finding) -> dict[str, dict[str, Any]]:
     return tomllib.loads(f"{table}\n{line}") if table.startswith("[") else {}
 
 
-def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
-    """The options that repeat how the data were read, and those that the findings recommend."""
-    advised = [split_command(option) for option in checkup.options]
-    added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
-    inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
-    options = [("--input", name) for name in dict.fromkeys(added or inputs)]
-    options += [
-        (f"--{name}", value)
-        for name in ("output", "id", "encoding", "delimiter", "sheet")
-        if (value := _stated(reading, name))
-    ]
-    options += [("--group", reading.group)] if reading.group else []
-    options += [("--limit", limit) for limit in reading.limits.options()]
-    options += [("--turns", reading.turns)] if reading.turns != "last" else []
-    options += [("--identifier", name) for name in reading.identifiers]
-    rest = [word for words in advised if words[0] != "--input" for word in words]
-    return [word for option in options for word in option] + rest
+_FIRST = ("input", "output", "id", "encoding", "delimiter", "sheet", "group", "limits", "turns", "identifiers")
+_NAMED = {"identifiers": "identifier", "limits": "limit"}
 
 
-def _stated(reading: DataSettings, name: str) -> str | None:
-    value = getattr(reading, name)
-    return None if name == "encoding" and value == "utf-8" else value
+def _options(settings: Mapping[str, Mapping[str, Advised]], limits: Limits) -> Iterator[str]:
+    """The settings as options of `tuneworth curate`."""
+    values = {name: one.value for table in settings.values() for name, one in table.items()} | {
+        "limits": limits.options()
+    }
+    for name in [*(name for name in _FIRST if name in values), *(name for name in values if name not in _FIRST)]:
+        option, value = f"--{_NAMED.get(name, name.replace('_', '-'))}", values[name]
+        if value is True and name != "tie_outputs":
+            yield option
+        else:
+            for one in value if isinstance(value, list | tuple) else [value]:
+                yield from (option, "true" if one is True else str(one))
