@@ -3,13 +3,14 @@
 import numpy as np
 import polars as pl
 
+from ..gate import FEWEST_GROUPS
 from ..match.corpus import Corpus
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .assign import SPLITS, effective_size, split_components
 from .ties import tie_rows
 
-ENOUGH_ROWS = 20  # independent test rows without which no verdict is possible (docs/verdict.md)
+ENOUGH_ROWS = 20  # independent test rows; with fewer groups the design effect is poorly known (docs/verdict.md)
 _KEPT = 0.75  # of the independent rows, where they are too few as it is: the fewer rows show then what they show
 
 
@@ -37,4 +38,6 @@ def too_few_rows(after: float) -> str:
     """A clause about so many independent test rows; empty if they are enough."""
     if after >= ENOUGH_ROWS:
         return ""
-    return f"about {max(1, round(after))} independent test rows, fewer than the {ENOUGH_ROWS} that a verdict needs"
+    few = f"few for a verdict, which is uncertain below {ENOUGH_ROWS}"
+    few = f"fewer than the {FEWEST_GROUPS} that a verdict needs" if after < FEWEST_GROUPS else few
+    return f"about {max(1, round(after))} independent test rows, {few}"

@@ -169,7 +169,7 @@ def test_variants_that_no_column_groups_are_tied_by_their_output():
     table = [row | {"name": f"{row['name']} {size}", "sku": None} for row in rows(40) for size in "SML"]
     finding = checked(table, input=("name", "kind")).finding("variants")
     assert (finding.rows, finding.option, finding.setting) == (120, None, None)
-    assert "That leaves about 8 independent test rows, fewer than the 20 that a verdict needs." in finding.advice
+    assert "That leaves about 8 independent test rows, fewer than the 10 that a verdict needs." in finding.advice
 
 
 @pytest.mark.parametrize(("texts", "option"), [(120, "--tie-outputs true"), (12, None)])
