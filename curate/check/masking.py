@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -230,11 +231,14 @@ def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
     return texts
 
 
+_AGAIN = 50  # values of a row
+
+
 def _masked_again(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
-    """The texts with what is masked elsewhere in their row."""
+    """The texts with what is masked elsewhere in their row: the first values, since each is searched for by itself."""
     new = texts.to_list()
     for place, known in enumerate(masks):
-        for key, mask in (item for values in known.values() for item in values.items()):
+        for key, mask in islice((item for values in known.values() for item in values.items()), _AGAIN):
             written = r"[\W_]{0,2}".join(map(re.escape, key))
             if new[place] is not None:
                 new[place] = re.sub(rf"(?i)(?<!\w){written}(?!\w)", mask, new[place])
