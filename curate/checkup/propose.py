@@ -15,6 +15,7 @@ import polars as pl
 from ...core import DataError
 from ...style import field_text
 from ..read.columns import Columns, Layout, find_layout
+from ..read.conversation import is_conversation
 from ..read.formats.batch import Batch
 from ..read.formats.records import file_kind, read_records
 from ..read.shapes import ALL_COLUMNS
@@ -36,16 +37,16 @@ class Proposed:
 def proposed_reading(source: Any, data: DataSettings) -> Proposed | None:
     """The columns of output, input and id, chosen by their names and their texts.
 
-    None if the columns are recognised or stated, the records have fewer than two, or the first line of a file has no names.
+    None if the columns are recognised or stated, or the first line of a file has no names.
 
     Raises:
-        DataError: the source cannot be read.
+        DataError: the source cannot be read, or has conversations under another name, or a single column.
     """
     every = data.input == ALL_COLUMNS and data.output is not None
     if data.input is not None and data.output is not None and (not every or data.id is not None):
         return None
     batch = _first_batch(source, data)
-    if batch is None or not len(batch.numbers) or len(batch.names) < 2:
+    if batch is None or not len(batch.numbers):
         return None
     layout = _layout(batch, data)
     if layout is not None:
@@ -53,6 +54,8 @@ def proposed_reading(source: Any, data: DataSettings) -> Proposed | None:
         return None if id is None else Proposed(replace(data, id=id), _names_rows(id))
     if _headless(source, batch) or {data.output, *_given(data)} - {None, ALL_COLUMNS, *batch.names}:
         return None
+    if problem := _no_pairs(batch, data):
+        raise DataError(f"{source if isinstance(source, str | Path) else 'the table'}: {problem}")
     output, why = (data.output, "") if data.output else _chosen_output(batch, data)
     id = data.id or proposed_id(batch, output=output)
     input = data.input or _chosen_input(batch, output, id)
@@ -65,6 +68,16 @@ def proposed_reading(source: Any, data: DataSettings) -> Proposed | None:
     if id is not None and data.id is None:
         reason += f" {_names_rows(id)}"
     return Proposed(replace(data, output=output, input=input, id=id), reason)
+
+
+def _no_pairs(batch: Batch, data: DataSettings) -> str | None:
+    """Why no columns can be proposed, and what to do; None if they can."""
+    chats = [name for name in batch.names if any(map(is_conversation, list(batch.column(name)[:_HEADED_ROWS])))]
+    if chats and not (data.input or data.output) and not any(_role(name, batch.names) >= 2 for name in batch.names):
+        return f'column "{chats[0]}" holds conversations, which are read from a column "messages"\nRename the column.'
+    if len(batch.names) == 1:
+        return f'"{batch.names[0]}" is the only column, but a pair has an input and an output\nAdd a column with the other one.'
+    return None
 
 
 def _names_rows(id: str) -> str:
@@ -98,9 +111,9 @@ def _told(source: Any, data: DataSettings, error: str) -> str | None:
                 f'{source}: the first line seems to be data, not the names of columns: "{value[:40]}" is like the values below '
                 f"it\nPut a line with names before it, such as {_names(batch, data)}."
             )
-        found = proposed_reading(source, data)
     except DataError:
         return None
+    found = proposed_reading(source, data)
     if found is None:
         return None
     chosen = found.reading

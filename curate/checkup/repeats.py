@@ -215,9 +215,9 @@ def _keeping_apart(
     if after > (1 - LOOK_FIRST) * before:
         return apart, _NOTHING, None
     if worth_tying(after, before):
-        more = f"{why} {apart} tie_outputs = true keeps similar ones there as well."
+        more = f"{why} {apart} tie_outputs = true keeps short and similar ones there as well."
         return more, ("--tie-outputs true", "[curate] tie_outputs = true"), None
-    return f"{apart} Keeping similar ones there as well would leave {too_few_rows(after)}.", _NOTHING, None
+    return f"{apart} Keeping short and similar ones there as well would leave {too_few_rows(after)}.", _NOTHING, None
 
 
 def _groups(

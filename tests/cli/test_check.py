@@ -88,7 +88,7 @@ def test_a_file_without_texts_is_refused_with_advice(command, tmp_path):
     path.write_text("a\n1\n")
     done = command("check", path)
     assert done.code == 2
-    assert "--input and --output" in done.err
+    assert '"a" is the only column, but a pair has an input and an output\nAdd a column' in done.err
 
 
 def test_the_page_has_each_finding_and_needs_no_network(command, products, tmp_path):
@@ -116,6 +116,19 @@ def test_texts_of_the_data_are_no_markup_on_the_page(command, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "7*7" in text
+
+
+def test_conversations_are_read_from_a_table_and_under_another_name_asked_to_be_renamed(command, tmp_path):
+    chat = [{"role": "user", "content": "How far is it?"}, {"role": "assistant", "content": "Two miles."}]
+    table = tmp_path / "chats.csv"
+    pl.DataFrame({"messages": [json.dumps(chat)] * 30 + ["no JSON"]}).write_csv(table)
+    done = command("check", table, "--json").json
+    assert (done["shape"], done["pairs"], done["rows_read"]) == ("chat messages", 30, 31)
+    other = tmp_path / "chats.jsonl"
+    other.write_text(json.dumps({"dialog": chat, "score": 3}) + "\n")
+    refused = command("check", other)
+    assert refused.code == 2
+    assert 'column "dialog" holds conversations, which are read from a column "messages"' in refused.err
 
 
 @pytest.mark.slow

@@ -342,15 +342,8 @@ def test_one_other_column_is_the_input_as_it_is():
     assert proposed_reading(table, DataSettings(path="")).reading.input == "mr"
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        [{"input": "a", "output": "b"}],
-        [{"text": row["text"]} for row in rows()],
-    ],
-)
-def test_nothing_is_proposed_for_pairs_and_for_a_single_column(table):
-    assert proposed_reading(table, DataSettings(path="")) is None
+def test_nothing_is_proposed_for_pairs():
+    assert proposed_reading([{"input": "a", "output": "b"}], DataSettings(path="")) is None
 
 
 # --- whatever the rows --------------------------------------------------------------------------------------------
