@@ -43,6 +43,7 @@ def line(file: Path, folder: Path) -> str:
     settings = ", ".join(f"{key} = {json.dumps(value)}" for key, value in rest.items()) or "–"
     columns = [word for name in ([given] if isinstance(given, str) else given or []) for word in ("--input", name)]
     columns += ["--output", data["output"]] if "output" in data else []
+    columns += ["--id", data["id"]] if "id" in data else []
     columns += ["--leave-out-constant"] if "leave_out_constant" in data else []
     _, styled = typed("style", "check", file, "--style", folder / "style.yaml", *columns)
     accepted = [

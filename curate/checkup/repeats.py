@@ -14,7 +14,7 @@ from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
 from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
-from ..split import LOOK_FIRST, group_numbers, independent_test_rows, too_few_rows, worth_tying
+from ..split import ENOUGH_ROWS, LOOK_FIRST, group_numbers, independent_test_rows, rows_left, worth_tying
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
 from .texts import without_markup
 
@@ -170,7 +170,7 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
         severity: Severity = "medium" if share >= _SOME else "low"
         yield Finding(
-            "variants", "high" if share >= 0.1 and (option or too_few_rows(before)) else severity,
+            "variants", "high" if share >= 0.1 and (option or before < ENOUGH_ROWS) else severity,
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",
             rows, share, advice, option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
             values={
@@ -204,20 +204,24 @@ def _keeping_apart(
     ties = [(quoted_names([column.name]), column.name, to_test(column.texts)) for column in tying[:_SHOWN]]
     for quoted, name, after in ties:
         if worth_tying(after, before):
-            few = f" That leaves {few}." if (few := too_few_rows(after)) else ""
+            few = f" That leaves {rows_left(after)}." if after < ENOUGH_ROWS else ""
             return f"{why} Column {quoted} ties them.{few}", _group(name), name
     apart = "Curating keeps identical outputs on one side as far as the data allow."
-    apart += f" That leaves {few}." if (few := too_few_rows(before)) else ""
+    apart += f" That leaves {rows_left(before)}." if before < ENOUGH_ROWS else ""
     if ties:
         quoted, _, after = ties[0]
-        return f"{apart} Column {quoted} also ties others and would leave {too_few_rows(after)}.", _NOTHING, None
+        return f"{apart} Column {quoted} also ties others and would leave {rows_left(after, before)}.", _NOTHING, None
     after = to_test(tie_outputs=True) if similar else before
     if after > (1 - LOOK_FIRST) * before:
         return apart, _NOTHING, None
-    if worth_tying(after, before):
+    if worth_tying(after, before, outputs=True):
         more = f"{why} {apart} tie_outputs = true keeps short and similar ones there as well."
         return more, ("--tie-outputs true", "[curate] tie_outputs = true"), None
-    return f"{apart} Keeping short and similar ones there as well would leave {too_few_rows(after)}.", _NOTHING, None
+    return (
+        f"{apart} Keeping short and similar ones there as well would leave {rows_left(after, before)}.",
+        _NOTHING,
+        None,
+    )
 
 
 def _groups(

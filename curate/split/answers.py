@@ -18,7 +18,7 @@ from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .ties import LARGEST, chain, components, largest_size
-from .worth import group_numbers, independent_test_rows, too_few_rows, worth_tying
+from .worth import ENOUGH_ROWS, group_numbers, independent_test_rows, rows_left, worth_tying
 
 _PORTION = 200_000  # similar pairs whose facts are looked up at once
 _MOST = 5_000_000  # crossing pairs that are remembered, 80 MB: enough to judge what would tie them
@@ -124,17 +124,20 @@ def grouping_advice(
     stated = group_numbers(corpus.pairs["group"])
     before = worth(stated, settings=settings) * (1 - share)
     options = [
-        (f"[data] group = {json.dumps(name, ensure_ascii=False)} (--group {quote(name)})", worth(groups, settings=settings))
+        (f"[data] group = {json.dumps(name, ensure_ascii=False)} (--group {quote(name)})", after, worth_tying(after, before))
         for name, groups in columns
+        for after in [worth(groups, settings=settings)]
     ]  # fmt: skip
-    if settings.tie_outputs is not True and not any(worth_tying(after, before) for _, after in options):
-        tied = worth(stated, settings=replace(settings, tie_outputs=True))
-        options.append(("[curate] tie_outputs = true (--tie-outputs true)", tied))
-    setting, after = next((one for one in options if worth_tying(one[1], before)), max(options, key=itemgetter(1)))
-    few = too_few_rows(after)
-    if few and not worth_tying(after, before):
-        return f"Keeping such rows on one side with {setting} would leave {few}. Add rows with other outputs."
-    return f"Set {setting} and curate{_AGAIN}" + (f" That leaves {few}." if few else "")
+    if settings.tie_outputs is not True and not any(good for *_, good in options):
+        after = worth(stated, settings=replace(settings, tie_outputs=True))
+        setting = "[curate] tie_outputs = true (--tie-outputs true)"
+        options.append((setting, after, worth_tying(after, before, outputs=True)))
+    setting, after, good = next((one for one in options if one[2]), max(options, key=itemgetter(1)))
+    if not good:
+        return (
+            f"Keeping such rows on one side with {setting} would leave {rows_left(after)}. Add rows with other outputs."
+        )
+    return f"Set {setting} and curate{_AGAIN}" + (f" That leaves {rows_left(after)}." if after < ENOUGH_ROWS else "")
 
 
 _AGAIN = " again without splits.jsonl to keep such rows on one side."

@@ -12,6 +12,7 @@ from .ties import tie_rows
 
 ENOUGH_ROWS = 20  # independent test rows; with fewer groups the design effect is poorly known (docs/verdict.md)
 _KEPT = 0.75  # of the independent rows, where they are too few as it is: the fewer rows show then what they show
+_OF_OUTPUTS = 1 / 3
 
 
 def independent_test_rows(
@@ -29,15 +30,17 @@ def group_numbers(values: pl.Series) -> np.ndarray:
     return values.rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
 
 
-def worth_tying(after: float, before: float) -> bool:
-    """Whether so many independent test rows, of those there were `before`, are enough or hardly fewer."""
-    return after >= min(ENOUGH_ROWS, _KEPT * before)
+def worth_tying(after: float, before: float, *, outputs: bool = False) -> bool:
+    """Whether so many independent test rows, of those there were `before`, are enough or hardly fewer.
+
+    Similar `outputs` show less than a group that they belong together, so tying them must not cost most of the rows.
+    """
+    return after >= min(ENOUGH_ROWS, _KEPT * before) and (not outputs or after >= _OF_OUTPUTS * before)
 
 
-def too_few_rows(after: float) -> str:
-    """A clause about so many independent test rows; empty if they are enough."""
-    if after >= ENOUGH_ROWS:
-        return ""
-    few = f"few for a verdict, which is uncertain below {ENOUGH_ROWS}"
-    few = f"fewer than the {FEWEST_GROUPS} that a verdict needs" if after < FEWEST_GROUPS else few
-    return f"about {max(1, round(after))} independent test rows, {few}"
+def rows_left(after: float, before: float | None = None) -> str:
+    """So many independent test rows, of those there were `before`, in words; where they are few, it says so."""
+    of = "" if before is None else f" of {round(before):,}"
+    few = f", few for a verdict, which is uncertain below {ENOUGH_ROWS}" if after < ENOUGH_ROWS else ""
+    few = f", fewer than the {FEWEST_GROUPS} that a verdict needs" if after < FEWEST_GROUPS else few
+    return f"about {max(1, round(after)):,}{of} independent test rows{few}"

@@ -196,7 +196,7 @@ def test_a_group_that_leaves_too_few_rows_to_test_on_is_not_advised():
     ]
     finding = checked(table, input="name", id=None).finding("variants")
     assert (finding.severity, finding.option, finding.values["column"]) == ("medium", None, None)
-    assert 'Column "house" also ties others and would leave about 2 independent test rows' in finding.advice
+    assert 'Column "house" also ties others and would leave about 2 of 48 independent test rows' in finding.advice
     assert finding.values["independent_test_rows"] == 48
 
 
