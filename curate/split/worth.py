@@ -43,4 +43,5 @@ def rows_left(after: float, before: float | None = None) -> str:
     of = "" if before is None else f" of {round(before):,}"
     few = f", few for a verdict, which is uncertain below {ENOUGH_ROWS}" if after < ENOUGH_ROWS else ""
     few = f", fewer than the {FEWEST_GROUPS} that a verdict needs" if after < FEWEST_GROUPS else few
-    return f"about {max(1, round(after)):,}{of} independent test rows{few}"
+    count = max(1, round(after))
+    return f"about {count:,}{of} independent test row{'s' * (bool(of) or count > 1)}{few}"

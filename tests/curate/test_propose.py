@@ -5,9 +5,11 @@ import random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.curate import DataSettings, proposed_reading, proposing_columns, read_pairs
+from tuneworth.curate import DataSettings, proposed_reading, proposing_columns, read_frame, read_pairs
 
 from .test_checkup import WORDS, checked, product, rows
 
@@ -92,6 +94,7 @@ TEXTS = {
         ("sku:code blurb:long brand:class price:price added:day", "*", "blurb"),
         ("no:code opened:day subject:short body:long reply:long agent:class", "*", "reply"),
         ("a:class b:class", "a", "b"),
+        ("system:short text:long", "system", "text"),
     ],
 )
 def test_columns_are_proposed_by_their_names_their_texts_and_their_places(columns, input, output):
@@ -100,6 +103,22 @@ def test_columns_are_proposed_by_their_names_their_texts_and_their_places(column
     chosen = proposed_reading(table, DataSettings(path=""))
     assert (chosen.reading.input, chosen.reading.output) == (input, output)
     assert f'"{output}" was taken as the output' in chosen.reason
+
+
+NAMES = st.sampled_from(
+    ["text", "label", "a", "Q", "id", "sku", "answer", "group", "split", "system", "image", "rejected", "note", "price"]
+)
+VALUES = st.none() | st.integers() | st.lists(st.text(max_size=3), max_size=2) | st.text(max_size=20) | st.booleans()
+
+
+@given(st.data())
+def test_any_table_of_two_columns_is_recognised_or_gets_columns_that_can_be_read(data):
+    names = data.draw(st.lists(NAMES, min_size=2, max_size=8, unique=True))
+    table = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, VALUES)), min_size=1, max_size=30))
+    chosen = proposed_reading(table, DataSettings(path=""))
+    assert chosen is not None
+    read_frame(table, chosen.reading)
+    assert chosen.reading.output in names
 
 
 def test_a_class_of_a_question_and_its_answer_is_left_out_and_said_to_be():
