@@ -20,6 +20,7 @@ from .discrimination import Passing as Passing
 from .discrimination import RuleInUse as RuleInUse
 from .discrimination import StyleInUse as StyleInUse
 from .discrimination import measure_discrimination as measure_discrimination
+from .discrimination import sample_keys as sample_keys
 from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED

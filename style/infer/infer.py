@@ -112,6 +112,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         different=len(different),
         left_out=len(written) - len(different),
         wordings=wordings,
+        pairs=pairs,
     )
 
 
@@ -132,9 +133,10 @@ def _about_worded(
 
 
 def _different(examples: pl.DataFrame) -> pl.DataFrame:
-    """The first example of each output; of labels, which recur by nature, each different pair."""
-    labels = label_counts(examples["output"].str.strip_chars())
-    subset = ["output"] if labels.is_empty() else ["output", "input"]
+    """The first example of each output; of labels and JSON, which recur by nature, each different pair."""
+    outputs = examples["output"].str.strip_chars()
+    recurring = mostly_json(outputs) or not label_counts(outputs).is_empty()
+    subset = ["output", "input"] if recurring else ["output"]
     return examples.unique(subset, keep="first", maintain_order=True)
 
 
@@ -149,9 +151,11 @@ def infer_proposed(
     different: int | None = None,
     left_out: int = 0,
     wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    pairs: pl.DataFrame | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
-    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style.
+    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style. What the rules accept is
+    measured on the `pairs`, by default the examples.
 
     `columns` are the examples as the checks read them.
     """
@@ -175,7 +179,7 @@ def infer_proposed(
     )  # fmt: skip
     schema = parse_style(write(None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
-    found = measure_discrimination(examples, schema)
+    found = measure_discrimination(examples if pairs is None else pairs, schema)
     text = write(found)  # the same rules, with what they accept in comments
     sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
     message = " ".join(filter(None, sentences))

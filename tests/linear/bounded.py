@@ -19,7 +19,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "cli/failures.py": {"_path_message": _MESSAGE},
     "cli/options.py": {"option_of": _SETTINGS},
     "cli/words/style.py": {"_one_line": _SHOWN},
-    "cli/words/why.py": {"_typed": _NAME},
+    "cli/words/why.py": {"_typed": _NAME, "_pair": "the texts of ten rows, split once"},
     "core/disk/files.py": {"disk_refusal": _MESSAGE},
     "core/errors.py": {"*": _SETTINGS},
     "core/http_errors.py": {"*": _MESSAGE},

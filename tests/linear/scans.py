@@ -14,7 +14,7 @@ from tuneworth.core import printable as terminal_text
 from tuneworth.core.config_text import find_excess
 from tuneworth.core.console import _json
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
+from tuneworth.curate.check.masking import _mask_excerpt, _masked_again, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
 from tuneworth.curate.decisions.why import _named
@@ -204,6 +204,9 @@ SCANS: dict[str, Scan] = {
     "places_in_value": lambda text: places_in_value(text, ("a", "phone")),
     "mask_text": mask_text,
     "mask_excerpt": _mask_excerpt,
+    "masked again": lambda text: _masked_again(
+        pl.Series([text]), [{"phone": {"265745239": "[PHONE]", text[:30]: "[PHONE 2]"}}]
+    ),
     "find_personal": lambda text: find_personal(pl.Series([text])),
     "find_faults": lambda text: find_faults(pair_columns(_pairs(text, text[1:], None)), None),
     "gram_sets": lambda text: gram_sets([text]),
