@@ -223,9 +223,10 @@ def certify(
         divided = without_crossing(divided, crossing, pairs)
         certificate, _, answers = _search(pairs.corpus, divided, settings)
     in_test = (divided.kept["split"] == "test").to_numpy()
-    if (answers.verbatim | answers.similar)[in_test].sum() > LOOK_FIRST * in_test.sum():
+    share = (answers.verbatim | answers.similar)[in_test].sum() / max(1, in_test.sum())
+    if share > LOOK_FIRST:
         advice = grouping_advice(
-            pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated
+            pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated, share=share
         )
         certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
     return CertifiedPairs(divided.table, divided.kept, divided.outcomes, divided.placed, certificate)

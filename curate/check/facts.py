@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from ...style import field_text, quotes_apart, stated_numbers
-from ..read.normal_forms import comparable, text_fields, visible
+from ...style import all_fields, field_text, quotes_apart, read_fields, stated_numbers
+from ..read.normal_forms import comparable, visible
 
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
 FEW_LABEL_WORDS = (
@@ -71,17 +71,21 @@ def is_label(text: str, words: int = LABEL_WORDS) -> bool:
     return len(few) <= 2 * words and sum(any(map(str.isalnum, word)) for word in few) <= words
 
 
-def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
+def text_facts(text: str, *, label_words: int = LABEL_WORDS, leave_out: Collection[str] = ()) -> frozenset[str]:
     """Tokens with a digit (a number joined with its unit), comparisons, and all-capital tokens of two or more letters,
     case folded. A number word is its number.
 
     A text of at most `label_words` words is itself its only fact, without the marks around it. Fields in a
-    text have the facts of their values, by name.
+    text have the facts of their values, by name, but those in `leave_out`.
     """
-    fields = text_fields(text)
+    fields = read_fields(text)
     if fields is None:
         return _facts_of(text, label_words)
-    values = {name.casefold(): _facts_of(field_text(value), LABEL_WORDS) for name, value in fields.items()}
+    values = {
+        name.casefold(): _facts_of(field_text(value), LABEL_WORDS)
+        for name, value in fields.items()
+        if name not in leave_out
+    }
     return frozenset(f"{name}\0{fact}" for name, facts in values.items() for fact in facts if fact)
 
 
@@ -153,9 +157,10 @@ _LONGEST = 60  # characters; longer texts carry content
 def identifier_like(pairs: pl.DataFrame) -> list[str]:
     """The input fields of a pair table that may be identifiers, in the order of the first row's fields.
 
-    Empty if the inputs are plain texts, there are too few rows, or every field qualifies.
+    Empty if the inputs are texts without fields, there are too few rows, or every field qualifies.
     """
-    fields = [json.loads(text) for text in pairs["fields"].head(DETECTION_ROWS).drop_nulls()]
+    first = pairs.head(DETECTION_ROWS)
+    fields = [row for row in all_fields(first["fields"], first["input"]) if row]
     if len(fields) < _FEW:
         return []
     names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]

@@ -7,13 +7,13 @@ from .dates import pair_dates as pair_dates
 from .normal_forms import clean_text as clean_text
 from .normal_forms import comparable as comparable
 from .normal_forms import comparable_fields as comparable_fields
+from .normal_forms import comparable_input as comparable_input
 from .normal_forms import compared_inputs as compared_inputs
 from .normal_forms import compared_outputs as compared_outputs
 from .normal_forms import content_hash as content_hash
 from .normal_forms import normalise as normalise
 from .normal_forms import pair_contents as pair_contents
 from .normal_forms import salted as salted
-from .normal_forms import text_fields as text_fields
 from .pair_table import REJECTED_SCHEMA as REJECTED_SCHEMA
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
