@@ -10,6 +10,7 @@ from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
 from .findings import SEVERITIES, Checkup, Example, Finding, Severity, Table, quoted_names, table_of, toml_list, typed
+from .mispaired import look_for_mispaired, mispaired_clean, mispaired_rows
 from .propose import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
@@ -29,12 +30,16 @@ _LOOKED_FOR = {
 
 
 def check_pairs(
-    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None
+    raw: RawPairs,
+    *,
+    identifiers: Collection[str] = (),
+    proposed: Mapping[str, Any] | None = None,
+    mispaired: bool = True,
 ) -> Checkup:
     """The check-up of pairs as they were read, without a style.
 
     `identifiers` are fields that name the item without describing it; `proposed` are columns that were chosen because
-    none was named.
+    none was named. `mispaired` says whether to look for rows whose output fits the request of another row better.
 
     Raises:
         ConfigError: no pair has one of the identifiers.
@@ -49,10 +54,12 @@ def check_pairs(
     table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
     compared = compare(raw, list(identifiers), CurateSettings(method=method))
+    fitting_others = look_for_mispaired(compared) if mispaired else None
     findings = [
         *_amount(pairs, compared),
         *missing_facts(pairs, table),
         *repeats(pairs, compared, table),
+        *mispaired_rows(pairs, fitting_others),
         *personal_data(pairs, compared.pairs),
         *languages(pairs),
         *faults(compared.pairs),
@@ -76,7 +83,7 @@ def check_pairs(
         distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
-        clean=tuple(_clean(found)),
+        clean=(*_clean(found), *mispaired_clean(fitting_others)),
         proposed=dict(proposed or {}),
     )
 

@@ -39,11 +39,14 @@ class CheckedData:
         return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
-def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console = QUIET, **columns: Any) -> CheckedData:
+def check_data(
+    pairs: Any, *, identifiers: Collection[str] = (), mispaired: bool = True, talk: Console = QUIET, **columns: Any
+) -> CheckedData:
     """What to know about pairs before curating them, the most important first, with the options to use.
 
     `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. If no column is named or recognised, the
-    one with the longest texts is taken as the output, and all others as the input.
+    one with the longest texts is taken as the output, and all others as the input. `mispaired` says whether to look for rows
+    whose output fits the request of another row better.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
@@ -56,7 +59,7 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console =
         raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
     columns = {name: value for name in ("input", "output", "id") if (value := getattr(reading, name)) is not None}
     proposed = {name: value for name, value in columns.items() if value != getattr(settings, name)}
-    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
+    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed, mispaired=mispaired)
     source = "FILE" if path is None else str(path)
     return CheckedData(checkup, source, tuple(_options(reading, checkup)))
 
