@@ -36,7 +36,7 @@ def command(
     reading: dict[str, Any],
     talk: Console,
 ) -> None:
-    """Check up on the pairs in FILE: missing facts, duplicates, variants, mispaired rows, columns, personal data, and what to type.
+    """Check up on the pairs in FILE: missing facts, duplicates, mispaired rows, columns, personal data, and what to type.
 
     FILE may be a folder or a quoted glob. No style, model or project is needed, and nothing is changed. If no columns are
     named with --input and --output, or recognised, some are proposed: the longest texts as the output, all others as the

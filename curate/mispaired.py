@@ -20,7 +20,7 @@ from .match import Corpus, Relations
 
 _LEARNED = 4_000  # pairs
 _FEWEST = 100  # different pairs, below which nothing can be learned
-_MOST = 200_000  # rows that are judged: a minute, and as many texts in memory
+_MOST = 100_000  # rows that are judged: seconds, and as many texts in memory
 _FOLDS = 5
 _ALARMS = 0.01  # of the clean rows may be listed
 _SPARED = 0.003  # of the shuffled pairs may be missed for a shorter list
@@ -45,12 +45,16 @@ class Mispaired:
     """The rows whose output fits the requests of other rows better.
 
     rows: their positions, the least fitting first; better: for each the row whose request fits its output best, -1 if no
-    other fits better. learned: pairs that were learned from, 0 if there are too few. recall: the share of outputs swapped
+    other fits better; probability: that the output belongs to its request, if every second pair were a shuffled one.
+    judged: rows that were looked at, a sample of more than 100,000. learned: pairs that were learned
+    from, 0 if there are too few. recall: the share of outputs swapped
     at random that would be listed (0 to 1), estimated on shuffled pairs. by_chance: how many clean rows are listed, about.
     """
 
     rows: np.ndarray
     better: np.ndarray
+    probability: np.ndarray
+    judged: int
     learned: int
     recall: float
     by_chance: int
@@ -59,6 +63,15 @@ class Mispaired:
     def weak(self) -> bool:
         """Whether outputs say too little about their requests to tell which belong together."""
         return self.recall < _SIGNAL
+
+    def sentence(self, pairs: int) -> str:
+        """How many of so many pairs are listed, how many of them by chance, and how sensitive the search is."""
+        n = len(self.rows)
+        verb = "has an output that fits" if n == 1 else "have an output that fits"
+        return (
+            f"{say.count(n, 'row')} ({say.percent(n / pairs)}) {verb} the request of another row better, about "
+            f"{say.count(self.by_chance)} of them by chance; {self.would_find}."
+        )
 
     @property
     def would_find(self) -> str:
@@ -75,28 +88,34 @@ def find_mispaired(corpus: Corpus, relations: Relations, rows: np.ndarray) -> Mi
     order = corpus.in_order[np.isin(corpus.in_order, rows)][:_MOST]
     content = corpus.content.gather(order)
     sample = order[content.is_first_distinct().to_numpy()][:_LEARNED]
-    result = Mispaired(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0.0, 0)
+    none = np.zeros(0, np.int64)
+    result = Mispaired(none, none, np.zeros(0), len(order), 0, 0.0, 0)
     if len(sample) < _FEWEST:
         return result
-    fold = _folds(corpus.content, relations)
+    fold, rows = _folds(corpus.content, relations), np.sort(order)
+    written = corpus.requests(rows), corpus.written(rows)
 
     def texts(some: np.ndarray) -> Pairs:
-        return corpus.requests(some), corpus.written(some)
+        requests, outputs = ([side[at] for at in np.searchsorted(rows, some).tolist()] for side in written)
+        return requests, outputs
 
     with threadpool_limits(1):  # threads that wait for small products would take more time than they save
         learned = _Learned(texts(sample), fold[sample])
-        rows = np.sort(order)
         chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
         odds = np.concatenate([learned.log_odds(learned.encode(texts(some)), fold[some]) for some in chunks])
+        if not len(learned.shuffled):  # all outputs are the same
+            return replace(result, learned=len(sample))
         threshold, recall, by_chance = _threshold(np.sort(odds), learned.shuffled)
         result = replace(result, learned=len(sample), recall=recall, by_chance=by_chance)
         listed = order[odds[np.searchsorted(rows, order)] <= threshold]
         if result.weak or len(listed) <= 2 * by_chance:
             return result
-        listed = listed[np.argsort(odds[np.searchsorted(rows, listed)], kind="stable")]
+        odds = odds[np.searchsorted(rows, listed)]
+        worst = np.argsort(odds, kind="stable")
+        listed, odds = listed[worst], odds[worst]
         parts = [listed[start : start + _CHUNK // 4] for start in range(0, len(listed), _CHUNK // 4)]
         better = [_better(learned, learned.encode(texts(some)), some, fold[some], sample) for some in parts]
-    return replace(result, rows=listed, better=np.concatenate(better))
+    return replace(result, rows=listed, better=np.concatenate(better), probability=1 / (1 + np.exp(-odds)))
 
 
 def _folds(content: pl.Series, relations: Relations) -> np.ndarray:
@@ -218,13 +237,14 @@ class _Space:
         column = self._column[sets.indices]
         known = np.flatnonzero(column >= 0)
         bounds, rarity = np.searchsorted(known, sets.indptr), self._rarity[sets.indices[known]]
-        return _scaled(sparse.csr_matrix((rarity, column[known], bounds), shape=(sets.shape[0], self._width)))[0]
+        return _scaled(sparse.csr_matrix((rarity, column[known], bounds), shape=(len(bounds) - 1, self._width)))[0]
 
 
 def _directions(table: sparse.csr_matrix) -> np.ndarray:
     """The first right singular vectors, by subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4)."""
-    turned, width = table.T.tocsr(), min(_DIMENSIONS + 16, *table.shape)
-    found = np.random.default_rng(0).standard_normal((table.shape[0], width)).astype(np.float32)
+    turned, n = table.T.tocsr(), len(table.indptr) - 1
+    found = np.random.default_rng(0).standard_normal((n, min(_DIMENSIONS + 16, n, len(turned.indptr) - 1)))
+    found = found.astype(np.float32)
     for _ in range(3):
         found = np.linalg.qr(table @ (turned @ found))[0]
     image = turned @ found
@@ -318,7 +338,7 @@ def _ridge(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _shared(x: sparse.csr_matrix, y: sparse.csr_matrix, weight: np.ndarray) -> np.ndarray:
     """The sum of the squared weights of the tokens that both texts of a pair have."""
-    rows = np.arange(x.shape[0], dtype=np.uint32) << np.uint32(20)
+    rows = np.arange(len(x.indptr) - 1, dtype=np.uint32) << np.uint32(20)
     keys = np.concatenate([np.repeat(rows, np.diff(sets.indptr)) | sets.indices.view(np.uint32) for sets in (x, y)])
     keys.sort(kind="stable")  # merges the two sides, each of which is sorted
     both = keys[1:][keys[1:] == keys[:-1]]

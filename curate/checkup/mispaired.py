@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
-from ...core import say
 from ..mispaired import Mispaired, find_mispaired
 from .findings import Example, Finding, Severity, excerpt
 from .repeats import Compared
@@ -34,12 +33,10 @@ def mispaired_rows(pairs: pl.DataFrame, found: Mispaired | None) -> Iterator[Fin
     elif len(found.rows):
         n = len(found.rows)
         wrong = (n - found.by_chance) / len(pairs)
-        verb = "have an output that fits" if n > 1 else "has an output that fits"
         yield Finding(
             "mispaired", next(severity for least, severity in _SEVERE if wrong >= least),
-            f"{say.count(n, 'row')} ({say.percent(n / len(pairs))}) {verb} the request of another row better, "
-            f"about {say.count(found.by_chance)} of them by chance; {found.would_find}.",
-            n, n / len(pairs), "Curating keeps them; tuneworth review shows them next to the request that fits better.",
+            found.sentence(len(pairs)), n, n / len(pairs),
+            "Curating keeps them; tuneworth review shows them next to the request that fits better.",
             examples=tuple(_examples(pairs, found)), values=values,
         )  # fmt: skip
 
