@@ -23,7 +23,7 @@ _FEWEST = 100  # different pairs, below which nothing can be learned
 _MOST = 100_000  # rows that are judged: seconds, and as many texts in memory
 _FOLDS = 5
 _ALARMS = 0.01  # of the clean rows may be listed
-_SPARED = 0.003  # of the shuffled pairs may be missed for a shorter list
+_PRICE = 1  # share of the shuffled pairs that a share more of the clean rows on the list must bring
 _SIGNAL = 0.5  # of the shuffled pairs must be found, or outputs say too little about their requests
 _MOST_SHUFFLED = 0.25  # of the rows; if more seem to be, outputs that fit any request are usual
 _CHUNK = 4_096  # rows encoded at once: their number takes 12 bits, that of a token 20
@@ -58,6 +58,11 @@ class Mispaired:
     learned: int
     recall: float
     by_chance: int
+
+    def among(self, rows: np.ndarray) -> "Mispaired":
+        """The listed rows that a mask of all rows has."""
+        here = rows[self.rows]
+        return replace(self, rows=self.rows[here], better=self.better[here], probability=self.probability[here])
 
     @property
     def weak(self) -> bool:
@@ -141,9 +146,8 @@ def _threshold(own: np.ndarray, shuffled: np.ndarray) -> tuple[float, float, int
     least = max(0.0, float((below - error)[best] / caught[best]))
     if most > _MOST_SHUFFLED:
         most = least = 0.0
-    clean = np.maximum.accumulate((below - most * caught) / (1 - most))
-    last = max(0, int(np.searchsorted(clean, _ALARMS, side="right")) - 1)
-    chosen = np.searchsorted(caught, caught[last] - _SPARED)
+    clean = (below - most * caught).clip(0) / (1 - most)
+    chosen = int(np.argmax(np.where(clean <= _ALARMS, caught - _PRICE * clean, -1)))
     by_chance = n * min(_ALARMS, max(0.0, below[chosen] - least * caught[chosen]))
     return float(at[chosen]), float(caught[chosen]), int(np.ceil(by_chance))
 

@@ -244,7 +244,8 @@ def list_mispaired(
 ) -> tuple[CertifiedPairs, Mispaired]:
     """Name the kept rows whose output fits the request of another row better; those kept by decision are settled."""
     outcomes, ids = certified.outcomes, pairs.ids
-    found = find_mispaired(pairs.corpus, related.relations, np.flatnonzero(outcomes.kept & ~pairs.decided.kept))
+    found = find_mispaired(pairs.corpus, related.relations, np.flatnonzero(outcomes.kept))
+    found = found.among(~pairs.decided.kept)
     evidence = []
     for row, better in zip(found.rows.tolist(), found.better.tolist(), strict=True):
         fits = (
