@@ -55,7 +55,7 @@ KINDS = (
     ),
     Kind(
         "mispaired", "Mispaired rows", "The output fits the request of another row better than its own.",
-        (Action("keep", "1", "It belongs to this request"), Action("drop", "2", "Drop it"), EDIT),
+        (Action("keep", "1", "It belongs to this request"), DROP, EDIT),
         ("this row", "fits this request better"),
     ),
     Kind(
