@@ -20,10 +20,13 @@ from .match import Corpus, Relations
 
 _LEARNED = 4_000  # pairs
 _FEWEST = 100  # different pairs, below which nothing can be learned
-_MOST = 100_000  # rows that are judged: seconds, and as many texts in memory
+_MOST = 100_000  # rows that are judged, in seconds
+_FIRST = 8_192  # of them are judged first: enough to see whether any stand out
 _FOLDS = 5
 _ALARMS = 0.01  # of the clean rows may be listed
-_PRICE = 1  # share of the shuffled pairs that a share more of the clean rows on the list must bring
+_REST = 0.85  # of the shuffled pairs, on which the estimate of their share in the rows rests
+_APART = 0.97  # of the shuffled pairs lie below all but a few rows where the two hardly overlap
+_CLEAR = 2  # times as dense as the rows are the shuffled pairs where a row is listed then
 _SIGNAL = 0.5  # of the shuffled pairs must be found, or outputs say too little about their requests
 _MOST_SHUFFLED = 0.25  # of the rows; if more seem to be, outputs that fit any request are usual
 _CHUNK = 4_096  # rows encoded at once: their number takes 12 bits, that of a token 20
@@ -46,7 +49,7 @@ class Mispaired:
 
     rows: their positions, the least fitting first; better: for each the row whose request fits its output best, -1 if no
     other fits better; probability: that the output belongs to its request, if every second pair were a shuffled one.
-    judged: rows that were looked at, a sample of more than 100,000. learned: pairs that were learned
+    judged: rows that were looked at. learned: pairs that were learned
     from, 0 if there are too few. recall: the share of outputs swapped
     at random that would be listed (0 to 1), estimated on shuffled pairs. by_chance: how many clean rows are listed, about.
     """
@@ -85,42 +88,40 @@ class Mispaired:
 
 
 def find_mispaired(corpus: Corpus, relations: Relations, rows: np.ndarray) -> Mispaired:
-    """The mispaired rows among these, which are ascending positions; nothing depends on their order.
+    """The mispaired rows among these (positions); nothing depends on their order.
 
     None is listed if there are fewer than 100 different pairs, if outputs say too little about their requests, or if no
-    more rows would be listed than chance explains.
+    more rows would be listed than chance explains. If that holds for the first 8,192, by a hash, the others are not judged.
     """
     order = corpus.in_order[np.isin(corpus.in_order, rows)][:_MOST]
-    content = corpus.content.gather(order)
-    sample = order[content.is_first_distinct().to_numpy()][:_LEARNED]
+    sample = order[corpus.content.gather(order).is_first_distinct().to_numpy()][:_LEARNED]
     none = np.zeros(0, np.int64)
-    result = Mispaired(none, none, np.zeros(0), len(order), 0, 0.0, 0)
+    result = Mispaired(none, none, np.zeros(0), 0, 0, 0.0, 0)
     if len(sample) < _FEWEST:
         return result
-    fold, rows = _folds(corpus.content, relations), np.sort(order)
-    written = corpus.requests(rows), corpus.written(rows)
 
     def texts(some: np.ndarray) -> Pairs:
-        requests, outputs = ([side[at] for at in np.searchsorted(rows, some).tolist()] for side in written)
-        return requests, outputs
+        return corpus.requests(some), corpus.written(some)
 
+    fold, odds, worst = _folds(corpus.content, relations), np.zeros(0), none
     with threadpool_limits(1):  # threads that wait for small products would take more time than they save
         learned = _Learned(texts(sample), fold[sample])
-        chunks = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-        odds = np.concatenate([learned.log_odds(learned.encode(texts(some)), fold[some]) for some in chunks])
         if not len(learned.shuffled):  # all outputs are the same
             return replace(result, learned=len(sample))
-        threshold, recall, by_chance = _threshold(np.sort(odds), learned.shuffled)
-        result = replace(result, learned=len(sample), recall=recall, by_chance=by_chance)
-        listed = order[odds[np.searchsorted(rows, order)] <= threshold]
-        if result.weak or len(listed) <= 2 * by_chance:
-            return result
-        odds = odds[np.searchsorted(rows, listed)]
-        worst = np.argsort(odds, kind="stable")
-        listed, odds = listed[worst], odds[worst]
+        for judged in sorted({min(_FIRST, len(order)), len(order)}):
+            chunks = [order[start : min(start + _CHUNK, judged)] for start in range(len(odds), judged, _CHUNK)]
+            found = [learned.log_odds(learned.encode(texts(some)), fold[some]) for some in chunks]
+            odds = np.concatenate([odds, *found])
+            threshold, recall, by_chance = _threshold(np.sort(odds), learned.shuffled)
+            worst = np.argsort(odds, kind="stable")
+            worst = worst[odds[worst] <= threshold]
+            result = replace(result, judged=judged, learned=len(sample), recall=recall, by_chance=by_chance)
+            if result.weak or len(worst) <= 2 * by_chance:
+                return result
+        listed = order[worst]
         parts = [listed[start : start + _CHUNK // 4] for start in range(0, len(listed), _CHUNK // 4)]
         better = [_better(learned, learned.encode(texts(some)), some, fold[some], sample) for some in parts]
-    return replace(result, rows=listed, better=np.concatenate(better), probability=1 / (1 + np.exp(-odds)))
+    return replace(result, rows=listed, better=np.concatenate(better), probability=1 / (1 + np.exp(-odds[worst])))
 
 
 def _folds(content: pl.Series, relations: Relations) -> np.ndarray:
@@ -136,19 +137,20 @@ def _threshold(own: np.ndarray, shuffled: np.ndarray) -> tuple[float, float, int
     """The log odds up to which a row is listed, the share of shuffled pairs there, and how many clean rows there may be.
 
     Rows are a mixture of clean and shuffled pairs. The share of the latter is at most the smallest ratio of the two
-    distributions (Blanchard, Lee and Scott 2010), taken where it rests on at least half of the shuffled pairs.
+    distributions (Blanchard, Lee and Scott 2010), taken where it rests on most of the shuffled pairs.
     """
     n, at = len(own), np.unique(np.concatenate((own, shuffled)))
     below, caught = (np.searchsorted(some, at, side="right") / len(some) for some in (own, shuffled))
-    error, many = np.sqrt((below + 1 / n) / n), caught >= 0.5
-    most = float(((below + 1.5 * error)[many] / caught[many]).min())
-    best = np.flatnonzero(many)[np.argmin(below[many] / caught[many])]
-    least = max(0.0, float((below - error)[best] / caught[best]))
-    if most > _MOST_SHUFFLED:
-        most = least = 0.0
-    clean = (below - most * caught).clip(0) / (1 - most)
-    chosen = int(np.argmax(np.where(clean <= _ALARMS, caught - _PRICE * clean, -1)))
-    by_chance = n * min(_ALARMS, max(0.0, below[chosen] - least * caught[chosen]))
+    many = caught >= _REST
+    mixed = float((below[many] / caught[many]).min())
+    mixed = 0.0 if mixed > _MOST_SHUFFLED else mixed
+    allowed = below - mixed * caught <= _ALARMS * (1 - mixed)
+    chosen = int(np.argmax(np.where(allowed, caught - below, -np.inf)))
+    # Between rows that hardly overlap with shuffled pairs and those that do is a gap, which needs no estimate.
+    gap = int(np.argmax(caught - _CLEAR * below))
+    chosen = max(chosen, gap) if caught[gap] >= _APART else chosen
+    # Clean rows look shuffled about as often as shuffled ones look clean; twice that is careful.
+    by_chance = n * min(_ALARMS, 2 * (1 - caught[chosen]))
     return float(at[chosen]), float(caught[chosen]), int(np.ceil(by_chance))
 
 
@@ -249,13 +251,17 @@ def _directions(table: sparse.csr_matrix) -> np.ndarray:
     turned, n = table.T.tocsr(), len(table.indptr) - 1
     found = np.random.default_rng(0).standard_normal((n, min(_DIMENSIONS + 16, n, len(turned.indptr) - 1)))
     found = found.astype(np.float32)
-    for _ in range(3):
-        found = np.linalg.qr(table @ (turned @ found))[0]
-    image = turned @ found
-    values, vectors = np.linalg.eigh(image.T @ image)
-    first = np.argsort(-values)[:_DIMENSIONS]
-    first = first[values[first] > 1e-6 * values.max()]
-    return (image @ vectors[:, first] / np.sqrt(values[first])).astype(np.float32)
+    for _ in range(2):
+        found = _orthonormal(table @ (turned @ found))
+    return _orthonormal(turned @ found)[:, :_DIMENSIONS]
+
+
+def _orthonormal(table: np.ndarray) -> np.ndarray:
+    """The left singular vectors, the largest first, without those of tiny values: by way of the small Gram matrix."""
+    values, vectors = np.linalg.eigh((table.T @ table).astype(np.float64))
+    first = np.argsort(-values)
+    first = first[values[first] > 1e-6 * values.max(initial=0)]
+    return table @ (vectors[:, first] / np.sqrt(values[first])).astype(np.float32)
 
 
 # --- learning -----------------------------------------------------------------------------------------------------------
@@ -277,22 +283,30 @@ class _Learned:
         self.texts = [space.encode(*side) for space, side in zip(self._spaces, sides, strict=True)]
         self._others = [texts.take(np.arange(min(_OTHERS, len(fold)))) for texts in self.texts]
         self._columns = [texts.tokens.T.tocsr() for texts in self._others]
+        self._learn(pairs[1], fold, np.ones(len(fold), bool))
+
+    def _learn(self, outputs: Sequence[str], fold: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+        """Fit the maps and classifiers to the pairs that are trusted; the log odds of all own pairs."""
         places = [texts.place for texts in self.texts]
         self._maps = [
-            [_ridge(given[fold != number], wanted[fold != number]) for number in range(_FOLDS)]
+            [_ridge(given[here], wanted[here]) for here in (trusted & (fold != number) for number in range(_FOLDS))]
             for given, wanted in (places, places[::-1])
         ]
         own, parts = self._features(self.texts, fold), []
         for step in (1, 2):
             other = np.arange(len(fold))
             for number in range(_FOLDS):
-                other[fold == number] = np.roll(other[fold == number], step)
-            differ = np.array([pairs[1][row] != pairs[1][at] for row, at in enumerate(other.tolist())])
+                here = trusted & (fold == number)
+                other[here] = np.roll(other[here], step)
+            differ = trusted & np.array([outputs[row] != outputs[at] for row, at in enumerate(other.tolist())])
             x, y = self.texts
-            parts.append((self._features([x, y.take(other)], fold)[differ], fold[differ]))
+            parts.append((self._features([x.take(differ), y.take(other[differ])], fold[differ]), fold[differ]))
         shuffled, of_fold = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self._classifiers = [_Classifier(own[fold != i], shuffled[of_fold != i]) for i in range(_FOLDS)]
+        self._classifiers = [
+            _Classifier(own[trusted & (fold != number)], shuffled[of_fold != number]) for number in range(_FOLDS)
+        ]
         self.shuffled = np.sort(self._classified(shuffled, of_fold))
+        return self._classified(own, fold)
 
     def encode(self, pairs: Pairs) -> list[_Encoded]:
         return [s.encode(_token_sets(texts), _lengths(texts)) for s, texts in zip(self._spaces, pairs, strict=True)]
@@ -364,7 +378,7 @@ class _Classifier:
         table, is_own = self._table(features), np.arange(len(features)) < len(own)
         weight = len(features) * np.where(is_own, 0.5 / max(1, len(own)), 0.5 / max(1, len(shuffled)))
         self._slope = np.zeros(table.shape[1])
-        for _ in range(12):  # Newton steps, with a ridge of 1; fewer suffice
+        for _ in range(8):  # Newton steps, with a ridge of 1; fewer suffice
             probability = 1 / (1 + np.exp(-np.clip(table @ self._slope, -30, 30)))
             gradient = table.T @ (weight * (is_own - probability)) - self._slope
             curvature = (table * (weight * probability * (1 - probability))[:, None]).T @ table

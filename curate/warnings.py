@@ -168,7 +168,7 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
 
 
 def _mispaired(found: Mispaired | None) -> Iterator[tuple[str, str]]:
-    if found is not None and len(found.rows) - found.by_chance >= _MISPAIRED * found.judged:
+    if found is not None and len(found.rows) - found.by_chance >= max(1, _MISPAIRED * found.judged):
         yield "mispaired", f"{found.sentence(found.judged)} They are kept: `tuneworth review` shows them one by one."
 
 
