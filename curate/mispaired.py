@@ -283,30 +283,22 @@ class _Learned:
         self.texts = [space.encode(*side) for space, side in zip(self._spaces, sides, strict=True)]
         self._others = [texts.take(np.arange(min(_OTHERS, len(fold)))) for texts in self.texts]
         self._columns = [texts.tokens.T.tocsr() for texts in self._others]
-        self._learn(pairs[1], fold, np.ones(len(fold), bool))
-
-    def _learn(self, outputs: Sequence[str], fold: np.ndarray, trusted: np.ndarray) -> np.ndarray:
-        """Fit the maps and classifiers to the pairs that are trusted; the log odds of all own pairs."""
         places = [texts.place for texts in self.texts]
         self._maps = [
-            [_ridge(given[here], wanted[here]) for here in (trusted & (fold != number) for number in range(_FOLDS))]
+            [_ridge(given[fold != number], wanted[fold != number]) for number in range(_FOLDS)]
             for given, wanted in (places, places[::-1])
         ]
         own, parts = self._features(self.texts, fold), []
         for step in (1, 2):
             other = np.arange(len(fold))
             for number in range(_FOLDS):
-                here = trusted & (fold == number)
-                other[here] = np.roll(other[here], step)
-            differ = trusted & np.array([outputs[row] != outputs[at] for row, at in enumerate(other.tolist())])
+                other[fold == number] = np.roll(other[fold == number], step)
+            differ = np.array([pairs[1][row] != pairs[1][at] for row, at in enumerate(other.tolist())])
             x, y = self.texts
             parts.append((self._features([x.take(differ), y.take(other[differ])], fold[differ]), fold[differ]))
         shuffled, of_fold = (np.concatenate(part) for part in zip(*parts, strict=True))
-        self._classifiers = [
-            _Classifier(own[trusted & (fold != number)], shuffled[of_fold != number]) for number in range(_FOLDS)
-        ]
+        self._classifiers = [_Classifier(own[fold != i], shuffled[of_fold != i]) for i in range(_FOLDS)]
         self.shuffled = np.sort(self._classified(shuffled, of_fold))
-        return self._classified(own, fold)
 
     def encode(self, pairs: Pairs) -> list[_Encoded]:
         return [s.encode(_token_sets(texts), _lengths(texts)) for s, texts in zip(self._spaces, pairs, strict=True)]
