@@ -5,92 +5,19 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
 from .columns import Columns, field_text
+from .records import Discrimination, Passing
 from .schema import StyleSchema
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
 FEWEST = 20  # examples with an output of another request: fewer say nothing
-ENOUGH = 0.2  # a difference below 20 points: the rules accept too many answers to other requests
-
-
-class Passing(Record):
-    """Shares of texts that pass one rule."""
-
-    own: Proportion
-    """Share of the pairs' own outputs that pass."""
-    shuffled: Proportion
-    """Share that pass when each output is replaced by that of another request."""
-    fields_only: Proportion
-    """Share that pass when each output is replaced by a text that only repeats the input."""
-
-    @property
-    def difference(self) -> float:
-        """By how much more of the own outputs pass than of outputs of other requests."""
-        return self.own - self.shuffled
-
-
-class Discrimination(Passing):
-    """Shares of texts that pass every must rule, measured on a sample of the pairs."""
-
-    rows: Count
-    """Number of pairs in the sample."""
-    by_check: Mapping[str, Passing]
-    """Shares of texts that pass each must rule, by check id."""
-
-    @property
-    def weak(self) -> bool:
-        """Whether the rules hardly tell right answers from wrong ones."""
-        return self.difference < ENOUGH - 1e-9  # a difference of 20 points must not depend on the last bit of a float
-
-    @property
-    def sentence(self) -> str:
-        """The result in a sentence; where the rules hardly discriminate, it says so."""
-        own, shuffled = say.percent(self.own), say.percent(self.shuffled)
-        if not self.weak:
-            return f"The rules accept {own} of the examples' own outputs and {shuffled} of answers to other requests."
-        if self.shuffled >= self.own / 2:
-            return f"These rules accept {shuffled} of answers to other requests: they check form only."
-        return (
-            f"These rules accept only {own} of the examples' own outputs, and {shuffled} of answers to other requests: "
-            "they hardly tell right from wrong."
-        )
-
-
-class RuleInUse(Record):
-    """A check of the style."""
-
-    kind: str
-    """Kind of check, such as length or grounded."""
-    level: Literal["must", "should"]
-    """Severity: an output that breaks a must rule is unacceptable."""
-    about: Literal["form", "wording", "facts"]
-    """Aspect of the output that it checks."""
-    sentence: str
-    """Rule as written in the guide."""
-
-
-class StyleInUse(Record):
-    """Style that the rows were checked against; null without one."""
-
-    name: str
-    """Name of the style."""
-    about: str | None = None
-    """Description of what the outputs are."""
-    reviewed: bool
-    """Whether a person has reviewed the style; false for an inferred style until someone has."""
-    checks: Mapping[str, RuleInUse]
-    """Checks of the style, by check id."""
-    discrimination: Discrimination | None
-    """How well the must rules tell correct outputs from incorrect ones; null if it was not measured."""
 
 
 def measure_discrimination(
@@ -105,8 +32,7 @@ def measure_discrimination(
     An output is swapped for one of an example with another input and another output. The order of the rows does not
     matter. None if fewer than 20 examples can be swapped, or if the style has no `must` rule.
     """
-    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
-    examples = content_order(given, seed=seed).head(SAMPLE)
+    examples = sample(pairs, seed=seed)
     musts = tuple(check for check in style.checks if check.level == "must")
     other = other_outputs(examples["input"], examples["output"])
     examples, swapped = examples.filter(other.is_not_null()), other.drop_nulls()
@@ -121,6 +47,12 @@ def measure_discrimination(
     shares = {name: {"own": own[name], "shuffled": shuffled[name], "fields_only": fields_only[name]} for name in own}
     whole = shares.pop("")
     return Discrimination(**whole, rows=len(examples), by_check={name: Passing(**one) for name, one in shares.items()})
+
+
+def sample(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+    """At most 1,000 of the pairs that have an output."""
+    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
+    return content_order(given, seed=seed).head(SAMPLE)
 
 
 def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:

@@ -11,10 +11,13 @@ import polars as pl
 from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
-from ..discrimination import Discrimination, content_order, measure_discrimination
+from ..discrimination import content_order, measure_discrimination
 from ..guide import check_sentence
 from ..kinds import KINDS
+from ..learned import inferred_wordings
+from ..near_misses import measure_near_misses
 from ..read import parse_style
+from ..records import Discrimination, NearMisses
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
 from ..words import label_counts, mostly_json
@@ -24,6 +27,7 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
+    held_out_evidence,
     joined_fields,
     joined_spellings,
     wilson_low,
@@ -51,6 +55,7 @@ class InferredStyle:
     empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
     those behind the evidence.
     message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
+    near_misses: the outputs with one wrong fact that they catch.
     """
 
     schema: StyleSchema | None
@@ -62,6 +67,7 @@ class InferredStyle:
     counted: int
     message: str
     discrimination: Discrimination | None = None
+    near_misses: NearMisses | None = None
 
     @property
     def found_style(self) -> bool:
@@ -95,9 +101,9 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
+    wordings = inferred_wordings(columns, lambda: propose_wordings(columns))
     proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
-    wordings = propose_wordings(columns)
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
         proposals,
@@ -170,13 +176,15 @@ def infer_proposed(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
         source=source, wordings=wordings or {},
     )  # fmt: skip
-    schema = parse_style(write(None), where="the inferred style")
+    schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
     found = measure_discrimination(examples, schema)
-    text = write(found)  # the same rules, with what they accept in comments
-    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+    near = measure_near_misses(examples, schema)
+    text = write(found, near)  # the same rules, with what they accept in comments
+    measured = (one.sentence for one in (found, near) if one)
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
     message = " ".join(filter(None, sentences))
-    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
 
 
 def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
@@ -214,7 +222,10 @@ def _counted(
     for n, counted in zip(likely, found, strict=True):
         proposal = proposals[n][1]
         evidence = replace(counted, style=proposal.style, note=proposal.note, most=proposal.most)
-        subjects.setdefault(_subject(counted.entry), []).append(evidence)
+        if proposal.held_out is not None:
+            evidence = held_out_evidence(evidence, proposal.held_out, columns)
+        if evidence is not None:
+            subjects.setdefault(_subject(counted.entry), []).append(evidence)
     return list(subjects.values())
 
 

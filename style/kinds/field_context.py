@@ -1,0 +1,282 @@
+"""The check `field_context`: no value where the examples have only values of other fields, no unexplained negation."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from ...core import ConfigError
+from ..columns import Columns, regex_places
+from ..learned import held_out, inferred_wordings
+from ..negations import NEGATION
+from ..schema import Check, FaultRow, Findings, Kind, Proposal, Wordings, ordered_faults
+from ..slots import Masked, Side, masked, stated_values, writes_fields
+from ..words import quoted, whole_words
+
+_START, _END = "^", "$"
+_FEWEST_ROWS, _READ = 50, 6_000
+_EXPECTED = (5, 8, 15)  # times that a field would stand at a place by chance, and never does: strictest first
+_RELATED = 2  # requests with a word are related: fewer of them are independent
+_MOST_LOST = 0.04  # of held-out examples: a rule that loses more is no must rule
+_MOST_PLACES = 200
+_MOST_CHOICES, _USES = 100, 5  # values of a field that is chosen from a list, and examples of one of them
+_EXPLAINS, _EXPLAINED = 3, 0.5  # negations that a word of the request explains, and their share of its examples
+_FEWEST_NEGATIONS, _UNEXPLAINED = 20, 0.2
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class FieldContextParameters:
+    """Where values stand. `never: {place: [fields]}`: no value of these fields stands at the place, given by the words
+    before or after it, with `_` for the value: `near _`, `_ food`, `in the _ area`. `^` and `$` are the ends of the text,
+    `{field}` is the value of another field. A value that two fields have is not judged.
+
+    `negations: true`: the output denies nothing (`not`, `without`, in ten languages) unless the request does, or holds
+    one of the words in `explained_by`.
+
+    `of: request` is for outputs in JSON and for labels: places are those of their values in the request. A place without
+    `_` is a word of the request, with the values that an output does not choose for it: `transistor: ["kind: diode"]`.
+    """
+
+    never: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    of: Side = "output"
+    negations: bool = False
+    explained_by: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (self.never or self.negations):
+            raise ConfigError('needs "never" or "negations"')
+
+    @cached_property
+    def places(self) -> "_Places":
+        """The places as they are compared."""
+        return _Places({" ".join(place.lower().split()): frozenset(fields) for place, fields in self.never.items()})
+
+
+class _Places:
+    """The places with the fields that never stand there."""
+
+    def __init__(self, never: Mapping[str, Collection[str]]) -> None:
+        self.never = never
+        self.judged = frozenset(name for fields in never.values() for name in fields)
+
+    def misplaced(self, example: "_Example") -> Iterator[tuple[int, str, str]]:
+        """Each value where its field never stands: the number of its piece (-1 if it is chosen), its field, the place."""
+        for at, name in example.masked.slots:
+            if name in self.judged:
+                wrong = next(
+                    (place for place in _places(example.masked.pieces, at) if name in self.never.get(place, ())), None
+                )
+                if wrong is not None:
+                    yield at, name, wrong
+        for value in self.judged.intersection(example.chosen):
+            yield from ((-1, value, word) for word in sorted(example.words) if value in self.never.get(word, ()))
+
+
+class _Example(NamedTuple):
+    """A masked text with the values that its output states, such as `kind: diode`: they may be chosen from a list."""
+
+    masked: Masked
+    chosen: Sequence[str] = ()
+
+    @property
+    def words(self) -> set[str]:
+        """The words of the text, those of values among them."""
+        return {token.lower() for token in self.masked.tokens if token[0].isalnum()}
+
+
+def _examples(columns: Columns, wordings: Wordings, of: Side) -> list[_Example]:
+    rows = masked(columns, wordings, of=of)
+    if of == "output":
+        return list(map(_Example, rows))
+    stated = map(stated_values, columns.output)
+    chosen = [[f"{name}: {value}" if name else value for name, value in values] for values in stated]
+    return list(map(_Example, rows, chosen))
+
+
+def _places(pieces: Sequence[str], at: int) -> list[str]:
+    """The places at which a piece stands."""
+    before = pieces[at - 1] if at else _START
+    after = pieces[at + 1] if at + 1 < len(pieces) else _END
+    places = [f"{before} _", f"_ {after}", f"{before} _ {after}"]
+    if at:
+        places.append(f"{pieces[at - 2] if at > 1 else _START} {before} _")
+    if at + 1 < len(pieces):
+        places.append(f"_ {after} {pieces[at + 2] if at + 2 < len(pieces) else _END}")
+    return places
+
+
+def _find_field_context(check: Check, columns: Columns) -> Findings:
+    p: FieldContextParameters = check.parameters
+    rows: list[FaultRow] = []
+    texts = columns.output if p.of == "output" else columns.input
+    for index, example in enumerate(_examples(columns, check.wordings, p.of) if p.never else ()):
+        if found := list(p.places.misplaced(example)):
+            spans = example.masked.places(texts[index])
+            for at, name, place in found:
+                start, end = spans[at] if at >= 0 else (0, 0)
+                value = texts[index][start:end]
+                if p.of == "output":
+                    rows.append((index, value, start, end, f'no {name} at "{place}"'))
+                else:
+                    what = f"{name} {quoted(value)}" if at >= 0 else name
+                    rows.append((index, None, None, None, f'{what} at "{place}" of the request'))
+    if p.negations:
+        texts = columns.output.set(_explained(columns.input, p.explained_by), "")
+        rows += [
+            (index, *hit, "no negation that the request does not have") for index, *hit in regex_places(texts, NEGATION)
+        ]
+    return Findings(ordered_faults(rows))
+
+
+def _explained(requests: pl.Series, words: Sequence[str]) -> pl.Series:
+    """Whether each request explains a negation."""
+    return requests.str.contains(f"{NEGATION}|(?i){whole_words(words)}" if words else NEGATION)
+
+
+def _say_field_context(check: Check) -> str:
+    p: FieldContextParameters = check.parameters
+    said = []
+    if p.never and p.of == "output":
+        said.append("Write each value of the request where values of its field stand, never in the place of another.")
+    elif p.never:
+        said.append("Read each value from the place of the request where such values stand.")
+    if p.negations:
+        said.append("Deny nothing that the request does not deny.")
+    return " ".join(said)
+
+
+def _explain_field_context(check: Check, found: str | None, expected: str) -> str:
+    """`"Italian" stands where no food stands: "near _"`."""
+    if found is None:
+        return f"no example has {expected}"
+    return f"found {quoted(found)}, expected {expected}"
+
+
+def _propose_field_context(columns: Columns) -> list[Proposal]:
+    """Places at which a field never stands though it would by chance, and negations that requests explain."""
+    if len(columns.output) < _FEWEST_ROWS:
+        return []
+    some = columns.changed(range(min(len(columns.output), _READ)), columns.output.head(_READ))
+    lists = _lists(some.output)
+    of: Side = "request" if lists or writes_fields(some.output) else "output"
+    proposals = _proposed_negations(some) if of == "output" else []
+    if of == "output" and not any(some.fields):
+        return proposals
+    examples = _examples(some, inferred_wordings(columns), of)
+    if of == "request":
+        examples = [
+            one._replace(chosen=[value for value in one.chosen if value.partition(": ")[0] in lists])
+            for one in examples
+        ]
+    for expected in _EXPECTED:
+        learn = partial(_never, expected=expected)
+        places = learn(examples)
+        holds = held_out(examples, some.input, learn, lambda places, example: not any(places.misplaced(example)))
+        if places.never and sum(holds) >= (1 - _MOST_LOST) * len(holds):
+            entry: dict[str, Any] = {"never": {place: sorted(fields) for place, fields in places.never.items()}}
+            entry |= {"of": of} if of != "output" else {}
+            note = f"{len(places.never)} places at which some field never stands"
+            return [*proposals, Proposal(entry, style=False, note=note, held_out=(sum(holds), len(holds)))]
+    return proposals
+
+
+def _lists(outputs: pl.Series) -> set[str]:
+    """The keys of which the values are chosen from a list; for labels the key is empty."""
+    values = defaultdict[str, Counter[str]](Counter)
+    for output in outputs:
+        for name, value in stated_values(output):
+            values[name][value] += 1
+    return {
+        name for name, counts in values.items()
+        if len(counts) <= min(_MOST_CHOICES, counts.total() / _USES) and not max(map(len, counts)) > 60
+    }  # fmt: skip
+
+
+def _never(examples: Sequence[_Example], *, expected: float) -> _Places:
+    """The places at which a field never stands, though it would `expected` times if places did not matter."""
+    values, words = _Counts(), _Counts()
+    for example in examples:
+        for at, name in example.masked.slots:
+            values.add(_places(example.masked.pieces, at), [name])
+        if example.chosen:
+            words.add(example.words, example.chosen)
+    absent = words.absent(_RELATED * expected)
+    found = values.absent(expected)
+    for place in sorted(found, key=lambda place: place.count(" ")):
+        shorter = [part for part in _parts(place) if part in found]
+        if fields := found[place].difference(*(found[part] for part in shorter)):
+            absent[place] = fields
+    sure = sorted(absent, key=lambda place: (-(values.n[place] or words.n[place]), place))[:_MOST_PLACES]
+    return _Places({place: absent[place] for place in sure})
+
+
+class _Counts:
+    """How often names stand at places: together, and each place and name by itself."""
+
+    def __init__(self) -> None:
+        self.at, self.n, self.of = defaultdict[str, set[str]](set), Counter[str](), Counter[str]()
+        self.total = 0
+
+    def add(self, places: Iterable[str], names: Sequence[str]) -> None:
+        self.total += 1
+        self.of.update(names)
+        for place in places:
+            self.n[place] += 1
+            self.at[place].update(names)
+
+    def absent(self, expected: float) -> dict[str, set[str]]:
+        """For each place the names that would stand there so many times by chance, and never do."""
+        usual = self.of.most_common()
+        found = {}
+        for place, n in self.n.items():
+            frequent = [name for name, count in usual if count * n >= expected * self.total and "|" not in name]
+            if never := set(frequent) - self.at[place]:
+                found[place] = never
+        return found
+
+
+def _parts(place: str) -> Iterator[str]:
+    """The shorter places within a place."""
+    words = place.split(" ")
+    at = words.index("_")
+    for start in range(at + 1):
+        for end in range(at + 1, len(words) + 1):
+            if 1 < end - start < len(words):
+                yield " ".join(words[start:end])
+
+
+def _proposed_negations(columns: Columns) -> list[Proposal]:
+    """A rule about negations, where nearly all of them are explained by their requests."""
+    denied, explained = columns.output.str.contains(NEGATION), columns.input.str.contains(NEGATION)
+    words = [set(_WORD.findall(text.lower())) for text in columns.input]
+    examples = list(zip(denied, explained, words, strict=True))
+    holds = held_out(
+        examples, columns.input, _explaining, lambda by, one: not one[0] or one[1] or not by.isdisjoint(one[2])
+    )
+    broken = len(holds) - sum(holds)
+    if denied.sum() < _FEWEST_NEGATIONS or broken > _UNEXPLAINED * denied.sum():
+        return []
+    entry = {"negations": True, "explained_by": sorted(_explaining(examples))}
+    note = f"{denied.sum() - broken:,} of {denied.sum():,} negations are explained by the request"
+    return [Proposal(entry, style=False, note=note, held_out=(sum(holds), len(holds)))]
+
+
+def _explaining(examples: Sequence[tuple[bool, bool, set[str]]]) -> set[str]:
+    """The words of requests without a negation that mostly go with one in the output."""
+    within, denied = Counter[str](), Counter[str]()
+    for denies, explained, words in examples:
+        if not explained:
+            within.update(words)
+            denied.update(words if denies else ())
+    return {word for word, n in denied.items() if n >= max(_EXPLAINS, _EXPLAINED * within[word])}
+
+
+FIELD_CONTEXT = Kind(
+    "field_context", "facts", FieldContextParameters, _find_field_context, _say_field_context, _propose_field_context,
+    _explain_field_context, loosens=frozenset({"explained_by"}),
+)  # fmt: skip
