@@ -74,10 +74,9 @@ def measure_near_misses(
 
 def _shown(one: Columns, style: StyleSchema) -> str:
     """The output without its facts."""
-    if writes_fields(one.output):
-        text = _STRING.sub('"…"', one.output[0])
-    else:
-        text = " ".join(masked(one, style.wordings)[0].pieces)
+    (output,) = one.output
+    named = _STRING.sub('"…"', output) if writes_fields(one.output) else None
+    text = named or " ".join(masked(one, style.wordings)[0].pieces)
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
@@ -128,7 +127,7 @@ class _Maker:
         found = []
         for row, one in enumerate(masked(self.columns, {})):
             places = one.places(self.texts[row])
-            values = [_Value(*places[at], name) for at, name in one.slots]
+            values = [_Value(*places[slot.piece], slot.name) for slot in one.slots]
             found.append(values or _shared_spans(self.texts[row], self.requests[row]))
         return found
 

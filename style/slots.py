@@ -5,7 +5,7 @@ Fields are those of the request, looked for in the output; or, where outputs are
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 
@@ -23,34 +23,48 @@ _SAYS_NOTHING = frozenset(["yes", "no", "none", "unknown"])  # as the value of a
 _QUALIFIER = re.compile(r"(?<=\w)\s*\(\D*\)$")
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 _MONTHS = MONTHS.split("|")[:24:2]
+_AT_ONCE = 2_000  # texts whose tokens are in memory
 _MOST_ITEMS, _MOST_TOKENS = 200, 40  # of the values of a row, and of one value: more is a document
 
 Side = Literal["output", "request"]
 Value = tuple[str, str]  # the name of a field, and one of its values
 Form = tuple[str, ...]  # a way to write a value: its tokens as they are compared
+Begun = tuple[tuple[Form, str], ...]  # the ways that begin with one word, each with the name of the field
+
+
+class Slot(NamedTuple):
+    """A value in a masked text: the number of its piece, the name of its field, and how many tokens it has."""
+
+    piece: int
+    name: str
+    tokens: int
 
 
 class Masked(NamedTuple):
     """A text with the names of fields in place of their values.
 
     pieces: its tokens in small letters, and for each value the name in braces: `{near}`; `{near|name}` if two fields have
-    it. starts: for each piece its first token. slots: the numbers of the pieces that are values, with the names.
+    it. slots: the pieces that are values.
     """
 
-    tokens: Sequence[str]
     pieces: Sequence[str]
-    starts: Sequence[int]
-    slots: Sequence[tuple[int, str]]
+    slots: Sequence[Slot]
 
     def places(self, text: str) -> list[tuple[int, int]]:
         """The place of each piece in the text: start and end in code points, end excluded."""
+        tokens: list[str] = pl.Series([text]).str.extract_all(_TOKEN)[0].to_list()
         at, spans = 0, []
-        for token in self.tokens:
+        for token in tokens:
             start = text.index(token, at)  # only white space and underscores are between tokens
             at = start + len(token)
             spans.append((start, at))
-        ends = [*self.starts[1:], len(self.tokens)]
-        return [(spans[first][0], spans[end - 1][1]) for first, end in zip(self.starts, ends, strict=True)]
+        several = {slot.piece: slot.tokens for slot in self.slots}
+        first, places = 0, []
+        for number in range(len(self.pieces)):
+            end = first + several.get(number, 1)
+            places.append((spans[first][0], spans[end - 1][1]))
+            first = end
+        return places
 
 
 def writes_fields(outputs: pl.Series) -> bool:
@@ -58,47 +72,58 @@ def writes_fields(outputs: pl.Series) -> bool:
     return mostly_json(outputs)
 
 
-def masked(columns: Columns, wordings: Wordings, *, of: Side = "output") -> list[Masked]:
-    """The outputs with the fields of their requests as slots; of the requests, with the values of the JSON outputs."""
-    return columns.once(("masked", of, repr(wordings)), lambda: _masked(columns, wordings, of))
+def masked(
+    columns: Columns, wordings: Wordings, *, of: Side = "output", names: Collection[str] | None = None
+) -> list[Masked]:
+    """The outputs with the fields of their requests as slots; of the requests, with the values of the JSON outputs.
+
+    `names`: the fields whose values are looked for; None: all.
+    """
+    key = ("masked", of, repr(wordings), None if names is None else tuple(sorted(names)))
+    return columns.once(key, lambda: _masked(columns, wordings, of, names))
 
 
-def _masked(columns: Columns, wordings: Wordings, of: Side) -> list[Masked]:
-    texts = columns.output if of == "output" else columns.input
-    given = list(map(_values, columns.fields) if of == "output" else map(stated_values, columns.output))
+def _masked(columns: Columns, wordings: Wordings, of: Side, names: Collection[str] | None) -> list[Masked]:
+    if of == "output":
+        wanted = None if names is None else {part for name in names for part in (name, name.partition(".")[0])}
+        texts, given = columns.output, [_values(fields, wanted) for fields in columns.fields]
+    else:
+        texts, given = columns.input, list(map(stated_values, columns.output))
     words = _Words()
     forms = _forms(list(dict.fromkeys(chain.from_iterable(given))), wordings, words)
-    tokens: list[list[str]] = texts.str.extract_all(_TOKEN).to_list()
     rows = []
-    for row, values in zip(tokens, given, strict=True):
-        starts: dict[str, list[tuple[Form, str]]] = {}
-        for value in values:
-            for form in forms[value]:
-                starts.setdefault(form[0], []).append((form, value[0]))
-        rows.append(_with_slots(row, starts, words))
+    for start in range(0, len(texts), _AT_ONCE):
+        tokens: list[list[str]] = texts[start : start + _AT_ONCE].str.extract_all(_TOKEN).to_list()
+        for row, values in zip(tokens, given[start : start + _AT_ONCE], strict=True):
+            begun: dict[str, Begun] = {}
+            for value in values:
+                for first, one in forms[value]:
+                    begun[first] = begun[first] + one if first in begun else one
+            rows.append(_with_slots(row, begun, words))
     return rows
 
 
-def _values(fields: Mapping[str, Any]) -> list[Value]:
+def _values(fields: Mapping[str, Any], names: Collection[str] | None) -> list[Value]:
     """The name and the text of each value."""
-    found = []
+    found: list[Value] = []
     for name, value in fields.items():
-        if type(value) is str:
-            found.append((name, value))
-        elif value is not None:
-            found += _leaves(name, value)
+        if names is None or name in names:
+            _add_values(found, name, value)
     return found
 
 
-def _leaves(name: str, value: Any) -> Iterator[Value]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _leaves(f"{name}.{key}" if name else str(key), inner)
-    elif isinstance(value, list):
+def _add_values(found: list[Value], name: str, value: Any) -> None:
+    kind = type(value)
+    if kind is str:
+        found.append((name, value))
+    elif kind is list:
         for item in value[:_MOST_ITEMS]:
-            yield from _leaves(name, item)
+            _add_values(found, name, item)
+    elif kind is dict:
+        for key, inner in value.items():
+            _add_values(found, f"{name}.{key}" if name else key, inner)
     elif value is not None:
-        yield name, field_text(value)
+        found.append((name, field_text(value)))
 
 
 def stated_values(output: str) -> list[Value]:
@@ -107,11 +132,13 @@ def stated_values(output: str) -> list[Value]:
         data = json.loads(output)
     except (ValueError, RecursionError):
         data = None
-    return list(_leaves("", data)) if isinstance(data, dict | list) else [("", output.strip())]
+    found: list[Value] = []
+    _add_values(found, "", data if isinstance(data, dict | list) else output.strip())
+    return found
 
 
-def _forms(values: Sequence[Value], wordings: Wordings, words: "_Words") -> dict[Value, Sequence[Form]]:
-    """The ways to write each value: as it is, without a qualifier, its wordings, dates in other forms."""
+def _forms(values: Sequence[Value], wordings: Wordings, words: "_Words") -> dict[Value, Sequence[tuple[str, Begun]]]:
+    """The ways to write each value by their first words: as it is, without a qualifier, its wordings, other dates."""
     said = {(name, value_key(value)): texts for name, given in wordings.items() for value, texts in given.items()}
     texts = [
         [*said.get((name, value_key(value)), ()), *_ways(value)] if said else _ways(value) for name, value in values
@@ -120,7 +147,7 @@ def _forms(values: Sequence[Value], wordings: Wordings, words: "_Words") -> dict
     split = iter([tuple([word for token in tokens if (word := words[token][1])]) for tokens in flat])
     forms = [dict.fromkeys(islice(split, len(ways))) for ways in texts]
     return {
-        value: [form for form in some if 0 < len(form) <= _MOST_TOKENS]
+        value: [(form[0], ((form, value[0]),)) for form in some if 0 < len(form) <= _MOST_TOKENS]
         for value, some in zip(values, forms, strict=True)
     }
 
@@ -164,29 +191,28 @@ class _Words(dict[str, tuple[str, str]]):
         return low, word
 
 
-def _with_slots(tokens: Sequence[str], begun: Mapping[str, Sequence[tuple[Form, str]]], words: _Words) -> Masked:
+def _with_slots(tokens: Sequence[str], begun: Mapping[str, Begun], words: _Words) -> Masked:
     """The text with its slots: of the values that may begin at a token the longest."""
     read = [words[token] for token in tokens]
-    pieces, starts, slots, at = list[str](), list[int](), list[tuple[int, str]](), 0
-    while at < len(read):
-        low, word = read[at]
+    low = [one[0] for one in read]
+    pieces, slots, reached = list[str](), list[Slot](), 0
+    for at in [at for at, one in enumerate(read) if one[1] in begun]:
+        if at < reached:
+            continue
         best, names = at, list[str]()
-        for form, name in begun.get(word, ()):
+        for form, name in begun[read[at][1]]:
             end = _end_of(form, read, at)
             if end > best:
                 best, names = end, [name]
             elif end == best > at and name not in names:
                 names.append(name)
-        starts.append(at)
         if names:
-            name = "|".join(sorted(names))
-            slots.append((len(pieces), name))
+            name = names[0] if len(names) == 1 else "|".join(sorted(names))
+            pieces += low[reached:at]
+            slots.append(Slot(len(pieces), name, best - at))
             pieces.append(f"{{{name}}}")
-            at = best
-        else:
-            pieces.append(low)
-            at += 1
-    return Masked(tokens, pieces, starts, slots)
+            reached = best
+    return Masked(pieces + low[reached:], slots)
 
 
 def _end_of(form: Form, read: Sequence[tuple[str, str]], at: int) -> int:

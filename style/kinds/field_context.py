@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from ...core import ConfigError
-from ..columns import Columns, regex_places
+from ..columns import Columns, field_names, regex_places
 from ..learned import held_out, inferred_wordings
 from ..negations import NEGATION
 from ..schema import Check, FaultRow, Findings, Kind, Proposal, Wordings, ordered_faults
@@ -21,6 +21,7 @@ _START, _END = "^", "$"
 _FEWEST_ROWS, _READ = 50, 6_000
 _EXPECTED = (5, 8, 15)  # times that a field would stand at a place by chance, and never does: strictest first
 _RELATED = 2  # requests with a word are related: fewer of them are independent
+_USUAL = 0.05  # of the outputs mention a field that is judged
 _MOST_LOST = 0.04  # of held-out examples: a rule that loses more is no must rule
 _MOST_PLACES = 200
 _MOST_CHOICES, _USES = 100, 5  # values of a field that is chosen from a list, and examples of one of them
@@ -51,6 +52,12 @@ class FieldContextParameters:
         if not (self.never or self.negations):
             raise ConfigError('needs "never" or "negations"')
 
+    @property
+    def fields(self) -> list[str]:
+        """The fields of the request that it names; those within another are named by that one."""
+        plain = (name for name in self.places.named if "." not in name)
+        return sorted(plain) if self.of == "output" else []
+
     @cached_property
     def places(self) -> "_Places":
         """The places as they are compared."""
@@ -63,14 +70,23 @@ class _Places:
     def __init__(self, never: Mapping[str, Collection[str]]) -> None:
         self.never = never
         self.judged = frozenset(name for fields in never.values() for name in fields)
+        self.named = self.judged.union(*(names.split("|") for place in never for names in field_names(place)))
+        self._beside = defaultdict[str, set[str]](
+            set
+        )  # of each field the words next to the places: most values have none
+        for place, fields in never.items():
+            before, mark, after = f" {place} ".partition(" _ ")
+            for name in fields if mark else ():
+                self._beside[name].update(before.split()[-1:] or after.split()[:1])
 
     def misplaced(self, example: "_Example") -> Iterator[tuple[int, str, str]]:
         """Each value where its field never stands: the number of its piece (-1 if it is chosen), its field, the place."""
-        for at, name in example.masked.slots:
-            if name in self.judged:
-                wrong = next(
-                    (place for place in _places(example.masked.pieces, at) if name in self.never.get(place, ())), None
-                )
+        pieces = example.masked.pieces
+        for at, name, _ in example.masked.slots:
+            beside = self._beside.get(name, ())
+            before, after = _neighbours(pieces, at)
+            if before in beside or after in beside:
+                wrong = next((place for place in _places(pieces, at) if name in self.never.get(place, ())), None)
                 if wrong is not None:
                     yield at, name, wrong
         for value in self.judged.intersection(example.chosen):
@@ -81,27 +97,31 @@ class _Example(NamedTuple):
     """A masked text with the values that its output states, such as `kind: diode`: they may be chosen from a list."""
 
     masked: Masked
+    text: str
     chosen: Sequence[str] = ()
 
     @property
     def words(self) -> set[str]:
         """The words of the text, those of values among them."""
-        return {token.lower() for token in self.masked.tokens if token[0].isalnum()}
+        return set(_WORD.findall(self.text.lower()))
 
 
-def _examples(columns: Columns, wordings: Wordings, of: Side) -> list[_Example]:
-    rows = masked(columns, wordings, of=of)
+def _examples(columns: Columns, wordings: Wordings, of: Side, names: Collection[str] | None) -> list[_Example]:
+    rows = masked(columns, wordings, of=of, names=names if of == "output" else None)
     if of == "output":
-        return list(map(_Example, rows))
+        return list(map(_Example, rows, columns.output))
     stated = map(stated_values, columns.output)
     chosen = [[f"{name}: {value}" if name else value for name, value in values] for values in stated]
-    return list(map(_Example, rows, chosen))
+    return list(map(_Example, rows, columns.input, chosen))
+
+
+def _neighbours(pieces: Sequence[str], at: int) -> tuple[str, str]:
+    return pieces[at - 1] if at else _START, pieces[at + 1] if at + 1 < len(pieces) else _END
 
 
 def _places(pieces: Sequence[str], at: int) -> list[str]:
     """The places at which a piece stands."""
-    before = pieces[at - 1] if at else _START
-    after = pieces[at + 1] if at + 1 < len(pieces) else _END
+    before, after = _neighbours(pieces, at)
     places = [f"{before} _", f"_ {after}", f"{before} _ {after}"]
     if at:
         places.append(f"{pieces[at - 2] if at > 1 else _START} {before} _")
@@ -113,24 +133,36 @@ def _places(pieces: Sequence[str], at: int) -> list[str]:
 def _find_field_context(check: Check, columns: Columns) -> Findings:
     p: FieldContextParameters = check.parameters
     rows: list[FaultRow] = []
-    texts = columns.output if p.of == "output" else columns.input
-    for index, example in enumerate(_examples(columns, check.wordings, p.of) if p.never else ()):
-        if found := list(p.places.misplaced(example)):
-            spans = example.masked.places(texts[index])
-            for at, name, place in found:
-                start, end = spans[at] if at >= 0 else (0, 0)
-                value = texts[index][start:end]
-                if p.of == "output":
-                    rows.append((index, value, start, end, f'no {name} at "{place}"'))
-                else:
-                    what = f"{name} {quoted(value)}" if at >= 0 else name
-                    rows.append((index, None, None, None, f'{what} at "{place}" of the request'))
+    for index, example in _suspects(check, columns) if p.never else ():
+        spans = example.masked.places(example.text)
+        for at, name, place in p.places.misplaced(example):
+            start, end = spans[at] if at >= 0 else (0, 0)
+            value = example.text[start:end]
+            if p.of == "output":
+                rows.append((index, value, start, end, f'no {name} at "{place}"'))
+            else:
+                what = f"{name} {quoted(value)}" if at >= 0 else name
+                rows.append((index, None, None, None, f'{what} at "{place}" of the request'))
     if p.negations:
         texts = columns.output.set(_explained(columns.input, p.explained_by), "")
         rows += [
             (index, *hit, "no negation that the request does not have") for index, *hit in regex_places(texts, NEGATION)
         ]
     return Findings(ordered_faults(rows))
+
+
+def _suspects(check: Check, columns: Columns) -> Iterator[tuple[int, _Example]]:
+    """The rows with a value where its field never stands.
+
+    The values of the fields that the check names are looked for first, and only where one is misplaced those of all
+    fields: another field may have the same value.
+    """
+    p: FieldContextParameters = check.parameters
+    examples = _examples(columns, check.wordings, p.of, p.places.named)
+    wrong = [index for index, example in enumerate(examples) if any(p.places.misplaced(example))]
+    if wrong:
+        some = columns.changed(wrong, columns.output.gather(wrong))
+        yield from zip(wrong, _examples(some, check.wordings, p.of, None), strict=True)
 
 
 def _explained(requests: pl.Series, words: Sequence[str]) -> pl.Series:
@@ -167,7 +199,11 @@ def _propose_field_context(columns: Columns) -> list[Proposal]:
     proposals = _proposed_negations(some) if of == "output" else []
     if of == "output" and not any(some.fields):
         return proposals
-    examples = _examples(some, inferred_wordings(columns), of)
+    wordings = inferred_wordings(columns)
+    counts = Counter(slot.name for one in masked(some, wordings, of=of) for slot in one.slots)
+    # A field that outputs hardly mention costs time in each check and tells nothing.
+    usual = [name for name, count in counts.items() if count >= _USUAL * len(some.output)]
+    examples = _examples(some, wordings, of, usual)
     if of == "request":
         examples = [
             one._replace(chosen=[value for value in one.chosen if value.partition(": ")[0] in lists])
@@ -201,7 +237,7 @@ def _never(examples: Sequence[_Example], *, expected: float) -> _Places:
     """The places at which a field never stands, though it would `expected` times if places did not matter."""
     values, words = _Counts(), _Counts()
     for example in examples:
-        for at, name in example.masked.slots:
+        for at, name, _ in example.masked.slots:
             values.add(_places(example.masked.pieces, at), [name])
         if example.chosen:
             words.add(example.words, example.chosen)

@@ -63,7 +63,7 @@ class Segment(NamedTuple):
 def _segments(one: Masked, size: Size) -> Iterator[Segment]:
     """What is between two marks; of size `word`, each word outside the values."""
     if size == "word":
-        values = {at for at, _ in one.slots}
+        values = {slot.piece for slot in one.slots}
         for at, piece in enumerate(one.pieces):
             if at not in values and piece[0].isalnum():
                 yield Segment(piece, at, at + 1)
