@@ -19,7 +19,8 @@ from ..words import quoted, whole_words
 
 _START, _END = "^", "$"
 _FEWEST_ROWS, _READ = 50, 6_000
-_EXPECTED = (5, 8, 15)  # times that a field would stand at a place by chance, and never does: strictest first
+_EXPECTED = (3, 5, 8, 15)  # times that a field would stand at a place by chance, and never does: strictest first
+_MOSTLY = 0.9  # of the values at a place are of two fields: where many may stand, one more is no surprise
 _RELATED = 2  # requests with a word are related: fewer of them are independent
 _USUAL = 0.05  # of the outputs mention a field that is judged
 _MOST_LOST = 0.04  # of held-out examples: a rule that loses more is no must rule
@@ -241,8 +242,9 @@ def _never(examples: Sequence[_Example], *, expected: float) -> _Places:
             values.add(_places(example.masked.pieces, at), [name])
         if example.chosen:
             words.add(example.words, example.chosen)
-    absent = words.absent(_RELATED * expected)
-    found = values.absent(expected)
+    absent = words.absent(_RELATED * max(expected, _EXPECTED[1]))
+    # Outputs are phrased in many ways: most places of theirs say little. The outputs of JSON are not phrased at all.
+    found = values.absent(expected, of_two=0 if words.total else _MOSTLY)
     for place in sorted(found, key=lambda place: place.count(" ")):
         shorter = [part for part in _parts(place) if part in found]
         if fields := found[place].difference(*(found[part] for part in shorter)):
@@ -255,7 +257,7 @@ class _Counts:
     """How often names stand at places: together, and each place and name by itself."""
 
     def __init__(self) -> None:
-        self.at, self.n, self.of = defaultdict[str, set[str]](set), Counter[str](), Counter[str]()
+        self.at, self.n, self.of = defaultdict[str, Counter[str]](Counter), Counter[str](), Counter[str]()
         self.total = 0
 
     def add(self, places: Iterable[str], names: Sequence[str]) -> None:
@@ -265,13 +267,17 @@ class _Counts:
             self.n[place] += 1
             self.at[place].update(names)
 
-    def absent(self, expected: float) -> dict[str, set[str]]:
-        """For each place the names that would stand there so many times by chance, and never do."""
+    def absent(self, expected: float, *, of_two: float = 0.0) -> dict[str, set[str]]:
+        """For each place the names that would stand there so many times by chance, and never do.
+
+        `of_two`: two names have at least this share of the place.
+        """
         usual = self.of.most_common()
         found = {}
         for place, n in self.n.items():
             frequent = [name for name, count in usual if count * n >= expected * self.total and "|" not in name]
-            if never := set(frequent) - self.at[place]:
+            at = self.at[place]
+            if (never := set(frequent) - at.keys()) and sum(n for _, n in at.most_common(2)) >= of_two * at.total():
                 found[place] = never
         return found
 

@@ -52,6 +52,7 @@ def kinds(inferred):
     return {check.kind: check for check in inferred.schema.checks if check.kind in ("known_segments", "field_context")}
 
 
+@pytest.mark.slow
 def test_learnt_rules_catch_swaps_that_the_others_accept():
     inferred = infer_style(restaurants())
     others = tuple(c for c in inferred.schema.checks if c.kind not in ("known_segments", "field_context"))
@@ -66,6 +67,7 @@ def test_learnt_rules_catch_swaps_that_the_others_accept():
     assert int(check_outputs(restaurants(), inferred.schema).shares()["acceptable"].sum()) == len(restaurants())
 
 
+@pytest.mark.slow
 def test_near_misses_do_not_depend_on_the_order_of_the_rows():
     style = infer_style(restaurants()).schema
     assert measure_near_misses(restaurants().sample(fraction=1.0, shuffle=True, seed=3), style) == measure_near_misses(
@@ -93,17 +95,18 @@ def test_a_survivor_shows_fields_in_place_of_values():
     assert not any(name.lower() in swapped for name in NAMES)
 
 
+@pytest.mark.slow
 def test_segments_of_one_request_are_no_evidence():
-    # Each segment is in two outputs, so a rule that is counted on what it was learnt from would accept all of them.
+    # Each segment is in eight outputs, so a rule that is counted on other outputs of a request would accept all of them.
     words = [f"{a}{b}ly" for a in "bdfgklmnprst" for b in ("ar", "en", "il", "om", "us")]
     rows = [
         ({"name": NAMES[n % 12], "n": n}, f"{NAMES[n % 12]} is {word}, {end}")
         for n, word in enumerate(words)
-        for end in "ab"
+        for end in "abcdefgh"
     ]
-    assert "known_segments" not in kinds(
-        infer_style(pairs(rows)) if infer_style(pairs(rows)).schema else infer_style(restaurants())
-    )
+    inferred = infer_style(pairs(rows))
+    assert inferred.schema is not None
+    assert "known_segments" not in kinds(inferred)
 
 
 GIVEN = {"name": "Aroma", "near": "Ivy", "v": "30 V", "price": 1200, "day": "2026-03-05", "tags": ["low-noise", "dual"]}
@@ -166,6 +169,7 @@ def orders():
     return pairs(rows)
 
 
+@pytest.mark.slow
 def test_values_of_json_are_read_from_their_places_in_the_request():
     inferred = infer_style(orders())
     check = kinds(inferred)["field_context"]
