@@ -83,8 +83,10 @@ def read(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
         text = render_fields(given) if is_fields else given
         half = hashlib.md5(group.encode()).digest()[0] % 2
         halves[half].append((output, text, json.dumps(given, ensure_ascii=False) if is_fields else None))
-    schema = dict.fromkeys(("output", "input", "fields"), pl.String)
-    one, other = (pl.DataFrame(rows, schema=schema, orient="row") for rows in halves)
+    one, other = (
+        pl.DataFrame(rows, schema=dict.fromkeys(("output", "input", "fields"), pl.String), orient="row")
+        for rows in halves
+    )
     return one, other
 
 

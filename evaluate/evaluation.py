@@ -272,10 +272,8 @@ def _reference(written: pl.DataFrame, groups: np.ndarray | None, *, seed: int) -
 def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed: int) -> StyleInUse:
     """The schema, its checks by id, and how well it tells the references from answers to other requests."""
     checks = {row["id"]: from_json(row, RuleInUse) for row in check_table(style)}
-    found, near = (
-        measure(pairs, style, count_tokens=_counter(raw), seed=seed)
-        for measure in (measure_discrimination, measure_near_misses)
-    )
+    found = measure_discrimination(pairs, style, count_tokens=_counter(raw), seed=seed)
+    near = measure_near_misses(pairs, style, count_tokens=_counter(raw), seed=seed)
     return StyleInUse(
         name=style.name,
         about=style.about,

@@ -5,19 +5,63 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 
+from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
 from .columns import Columns, field_text
-from .records import Discrimination, Passing
 from .schema import StyleSchema
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
 FEWEST = 20  # examples with an output of another request: fewer say nothing
+ENOUGH = 0.2  # a difference below 20 points: the rules accept too many answers to other requests
+
+
+class Passing(Record):
+    """Shares of texts that pass one rule."""
+
+    own: Proportion
+    """Share of the pairs' own outputs that pass."""
+    shuffled: Proportion
+    """Share that pass when each output is replaced by that of another request."""
+    fields_only: Proportion
+    """Share that pass when each output is replaced by a text that only repeats the input."""
+
+    @property
+    def difference(self) -> float:
+        """By how much more of the own outputs pass than of outputs of other requests."""
+        return self.own - self.shuffled
+
+
+class Discrimination(Passing):
+    """Shares of texts that pass every must rule, measured on a sample of the pairs."""
+
+    rows: Count
+    """Number of pairs in the sample."""
+    by_check: Mapping[str, Passing]
+    """Shares of texts that pass each must rule, by check id."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether the rules hardly tell right answers from wrong ones."""
+        return self.difference < ENOUGH - 1e-9  # a difference of 20 points must not depend on the last bit of a float
+
+    @property
+    def sentence(self) -> str:
+        """The result in a sentence; where the rules hardly discriminate, it says so."""
+        own, shuffled = say.percent(self.own), say.percent(self.shuffled)
+        if not self.weak:
+            return f"The rules accept {own} of the examples' own outputs and {shuffled} of answers to other requests."
+        if self.shuffled >= self.own / 2:
+            return f"These rules accept {shuffled} of answers to other requests: they check form only."
+        return (
+            f"These rules accept only {own} of the examples' own outputs, and {shuffled} of answers to other requests: "
+            "they hardly tell right from wrong."
+        )
 
 
 def measure_discrimination(

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
 from .columns import Columns
 from .discrimination import sample
 from .negations import negated, usual_negation
-from .records import CaughtMisses, NearMisses, Survivor
 from .schema import StyleSchema
 from .slots import masked, writes_fields
 
@@ -29,6 +29,45 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(?!\s*:)')
 _WORDS = re.compile(r"\w+(?:[-'’./]\w+)*")
 _CLAUSE = re.compile(r"\s*(?:[,;]|(?<=[.!?])\s|\band\b)\s*")
+
+
+class CaughtMisses(Record):
+    """Near misses of one kind."""
+
+    n: Count
+    """Number of near misses."""
+    caught: Proportion
+    """Share that breaks a must rule."""
+    with_should: Proportion
+    """Share that breaks a must rule or a should rule."""
+
+
+class Survivor(Record):
+    """A near miss that no must rule rejects."""
+
+    kind: str
+    """Kind of near miss."""
+    text: str
+    """Output with the names of the input's fields in place of their values."""
+
+
+class NearMisses(Record):
+    """Outputs with one wrong fact, and how many of them the rules reject."""
+
+    n: Count
+    """Number of near misses."""
+    caught: Proportion
+    """Share that breaks a must rule: the mean over the kinds."""
+    by_kind: Mapping[str, CaughtMisses]
+    """Result by kind of near miss."""
+    survivors: Sequence[Survivor]
+    """Examples that no must rule rejects."""
+
+    @property
+    def sentence(self) -> str:
+        """The result in a sentence."""
+        kinds = ", ".join(f"{name} {say.percent(one.caught)}" for name, one in self.by_kind.items())
+        return f"The must rules catch {say.percent(self.caught)} of near misses ({kinds})."
 
 
 class _Value(NamedTuple):
@@ -212,7 +251,7 @@ _KINDS: Mapping[str, Callable[[_Maker, int, Random], str | None]] = {
     "two values swapped": _Maker.swapped,
     "value of another row": _Maker.other_value,
     "another span of the request": _Maker.other_span,
-    "value left out": _Maker.left_out,
+    "value omitted": _Maker.left_out,
     "negation changed": _Maker.negation,
     "number changed": _Maker.number,
     "nearest request": _Maker.nearest,

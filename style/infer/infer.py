@@ -11,13 +11,11 @@ import polars as pl
 from ...core import notebook_page, printable, say
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
-from ..discrimination import content_order, measure_discrimination
+from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..guide import check_sentence
 from ..kinds import KINDS
-from ..learned import inferred_wordings
-from ..near_misses import measure_near_misses
+from ..near_misses import NearMisses, measure_near_misses
 from ..read import parse_style
-from ..records import Discrimination, NearMisses
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
 from ..words import label_counts, mostly_json
@@ -101,7 +99,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-    wordings = inferred_wordings(columns, lambda: propose_wordings(columns))
+    wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
     proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
     proposals += _about_worded(proposals, columns, wordings)

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...core import say
 from ..columns import Columns, common_fields, given_fields
-from ..records import Discrimination, NearMisses
+from ..discrimination import Discrimination
+from ..near_misses import NearMisses
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 

@@ -146,9 +146,8 @@ def _find_field_context(check: Check, columns: Columns) -> Findings:
                 rows.append((index, None, None, None, f'{what} at "{place}" of the request'))
     if p.negations:
         texts = columns.output.set(_explained(columns.input, p.explained_by), "")
-        rows += [
-            (index, *hit, "no negation that the request does not have") for index, *hit in regex_places(texts, NEGATION)
-        ]
+        expected = "no negation that the request does not have"
+        rows += [(index, found, start, end, expected) for index, found, start, end in regex_places(texts, NEGATION)]
     return Findings(ordered_faults(rows))
 
 
@@ -300,11 +299,11 @@ def _proposed_negations(columns: Columns) -> list[Proposal]:
     holds = held_out(
         examples, columns.input, _explaining, lambda by, one: not one[0] or one[1] or not by.isdisjoint(one[2])
     )
-    broken = len(holds) - sum(holds)
-    if denied.sum() < _FEWEST_NEGATIONS or broken > _UNEXPLAINED * denied.sum():
+    broken, count = len(holds) - sum(holds), int(denied.sum())
+    if count < _FEWEST_NEGATIONS or broken > _UNEXPLAINED * count:
         return []
     entry = {"negations": True, "explained_by": sorted(_explaining(examples))}
-    note = f"{denied.sum() - broken:,} of {denied.sum():,} negations are explained by the request"
+    note = f"{count - broken:,} of {count:,} negations are explained by the request"
     return [Proposal(entry, style=False, note=note, held_out=(sum(holds), len(holds)))]
 
 

@@ -24,7 +24,6 @@ NAMES = [
 ]
 FOODS = ["Thai", "French", "Indian", "Greek"]
 AREAS = ["old town", "north side", "east end"]
-SCHEMA = dict.fromkeys(("output", "input", "fields"), pl.String)
 
 
 def pairs(rows):
@@ -33,7 +32,7 @@ def pairs(rows):
         (output, render_fields(given), json.dumps(given)) if isinstance(given, dict) else (output, given, None)
         for given, output in rows
     ]
-    return pl.DataFrame(table, schema=SCHEMA, orient="row")
+    return pl.DataFrame(table, schema=dict.fromkeys(("output", "input", "fields"), pl.String), orient="row")
 
 
 def restaurants():
