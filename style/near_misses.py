@@ -18,7 +18,7 @@ from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
 from .columns import Columns
 from .discrimination import sample
-from .negations import negated, usual_negation
+from .negations import negated, negation_language
 from .schema import StyleSchema
 from .slots import masked, writes_fields
 
@@ -159,7 +159,7 @@ class _Maker:
             for value in values:
                 pool[value.name].append(self.texts[row][value.start : value.end])
         self.pool = {name: list(dict.fromkeys(texts)) for name, texts in pool.items()}
-        self.negation_word = usual_negation((*self.texts, *self.requests))
+        self.language = negation_language(self.texts)
         self._words = [frozenset(map(str.lower, _WORDS.findall(text))) for text in self.requests]
 
     def _copied(self) -> list[list[_Value]]:
@@ -225,7 +225,9 @@ class _Maker:
         return re.sub(r"\s+([,.;:!?])", r"\1", rest) if _WORDS.search(rest) else None
 
     def negation(self, row: int, random: Random) -> str | None:
-        return None if writes_fields(self.columns.output) else negated(self.texts[row], random, word=self.negation_word)
+        if self.language is None or writes_fields(self.columns.output):
+            return None
+        return negated(self.texts[row], random, language=self.language)
 
     def number(self, row: int, random: Random) -> str | None:
         numbers = list(_NUMBER.finditer(self.texts[row]))

@@ -154,10 +154,10 @@ EXAMPLES = [
     KindExample(
         "that no value stands where values of its field never stand. `never` names such places by the words before or after "
         "the value, which is `_`; `^` and `$` are the ends of the text, `{field}` another value. A value that two fields have is "
-        "not judged. `negations: true`: the output denies nothing (*not*, *without*; in ten languages) unless the request "
-        "does or holds a word of `explained_by`. With `of: request`, for outputs in JSON and labels, the places are those of "
-        "the output's values in the request, and a place without `_` is a word of the request, for which an output never "
-        "chooses these values (`transistor: [\"kind: diode\"]`)",
+        "not judged. `negations: en`, the language of the outputs: they deny nothing (*not*, *without*) unless the request does "
+        "in any language or holds a word of `explained_by`. With `of: request`, for outputs in JSON and labels, the places are "
+        "those of the output's values in the request, and a place without `_` is a word of the request, for which an output "
+        "never chooses these values (`transistor: [\"kind: diode\"]`)",
         {"kind": "field_context", "never": {"for _": ["package"]}}, "NPN transistor in TO-92, for 45 V",
         "NPN transistor for TO-92", "places at which a field never stands though it would at least five times by chance, and "
         "negations, if requests explain nearly all; counted on examples held out, and only if that tells near misses from the "

@@ -12,7 +12,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, field_names, regex_places
 from ..learned import held_out, inferred_wordings
-from ..negations import NEGATION
+from ..negations import LANGUAGES, negation_language, negation_pattern
 from ..schema import Check, FaultRow, Findings, Kind, Proposal, Wordings, ordered_faults
 from ..slots import Masked, Side, masked, stated_values, writes_fields
 from ..words import quoted, whole_words
@@ -37,8 +37,8 @@ class FieldContextParameters:
     before or after it, with `_` for the value: `near _`, `_ food`, `in the _ area`. `^` and `$` are the ends of the text,
     `{field}` is the value of another field. A value that two fields have is not judged.
 
-    `negations: true`: the output denies nothing (`not`, `without`, in ten languages) unless the request does, or holds
-    one of the words in `explained_by`.
+    `negations: en`: the output denies nothing (`not`, `without`; by the language of the outputs) unless the request does
+    in any language, or holds one of the words in `explained_by`.
 
     `of: request` is for outputs in JSON and for labels: places are those of their values in the request. A place without
     `_` is a word of the request, with the values that an output does not choose for it: `transistor: ["kind: diode"]`.
@@ -46,12 +46,14 @@ class FieldContextParameters:
 
     never: dict[str, tuple[str, ...]] = field(default_factory=dict)
     of: Side = "output"
-    negations: bool = False
+    negations: str | None = None
     explained_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not (self.never or self.negations):
             raise ConfigError('needs "never" or "negations"')
+        if self.negations is not None and self.negations not in LANGUAGES:
+            raise ConfigError(f'negations: expected one of {", ".join(LANGUAGES)}, found "{self.negations}"')
 
     @property
     def fields(self) -> list[str]:
@@ -146,8 +148,9 @@ def _find_field_context(check: Check, columns: Columns) -> Findings:
                 rows.append((index, None, None, None, f'{what} at "{place}" of the request'))
     if p.negations:
         texts = columns.output.set(_explained(columns.input, p.explained_by), "")
+        pattern = negation_pattern(p.negations)
         expected = "no negation that the request does not have"
-        rows += [(index, found, start, end, expected) for index, found, start, end in regex_places(texts, NEGATION)]
+        rows += [(index, found, start, end, expected) for index, found, start, end in regex_places(texts, pattern)]
     return Findings(ordered_faults(rows))
 
 
@@ -167,7 +170,8 @@ def _suspects(check: Check, columns: Columns) -> Iterator[tuple[int, _Example]]:
 
 def _explained(requests: pl.Series, words: Sequence[str]) -> pl.Series:
     """Whether each request explains a negation."""
-    return requests.str.contains(f"{NEGATION}|(?i){whole_words(words)}" if words else NEGATION)
+    denying = negation_pattern(*LANGUAGES)
+    return requests.str.contains(f"{denying}|(?i){whole_words(words)}" if words else denying)
 
 
 def _say_field_context(check: Check) -> str:
@@ -293,7 +297,10 @@ def _parts(place: str) -> Iterator[str]:
 
 def _proposed_negations(columns: Columns) -> list[Proposal]:
     """A rule about negations, where nearly all of them are explained by their requests."""
-    denied, explained = columns.output.str.contains(NEGATION), columns.input.str.contains(NEGATION)
+    language = negation_language(columns.output)
+    if language is None:
+        return []
+    denied, explained = columns.output.str.contains(negation_pattern(language)), _explained(columns.input, ())
     words = [set(_WORD.findall(text.lower())) for text in columns.input]
     examples = list(zip(denied, explained, words, strict=True))
     holds = held_out(
@@ -302,7 +309,7 @@ def _proposed_negations(columns: Columns) -> list[Proposal]:
     broken, count = len(holds) - sum(holds), int(denied.sum())
     if count < _FEWEST_NEGATIONS or broken > _UNEXPLAINED * count:
         return []
-    entry = {"negations": True, "explained_by": sorted(_explaining(examples))}
+    entry = {"negations": language, "explained_by": sorted(_explaining(examples))}
     note = f"{count - broken:,} of {count:,} negations are explained by the request"
     return [Proposal(entry, style=False, note=note, held_out=(sum(holds), len(holds)))]
 

@@ -130,7 +130,7 @@ def test_a_segment_that_no_example_has_is_found(output, found):
 
 CONTEXT = """
 wordings: {food: {Italian: [pasta]}}
-checks: [{kind: field_context, never: {near _: [food], the _ $: [name]}, negations: true, explained_by: [failed]}]
+checks: [{kind: field_context, never: {near _: [food], the _ $: [name]}, negations: en, explained_by: [failed]}]
 """
 
 
