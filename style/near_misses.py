@@ -23,8 +23,10 @@ from .schema import StyleSchema
 from .slots import masked, writes_fields
 
 MISSED = 150  # examples with near misses: with one of each kind, some thousand texts are checked
+_MADE_FROM = 500  # examples: most of them follow the rules
+_LONGEST = 2_000  # characters of an output and of a request: one fact of a document is lost in it
 _SHOWN, _SHOWN_CHARACTERS = 5, 160
-_POOL, _POOL_WORDS = 1_000, 12
+_MOST_WORDS = 12  # of a span that an output shares with its request
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(?!\s*:)')
 _WORDS = re.compile(r"\w+(?:[-'’./]\w+)*")
@@ -85,13 +87,17 @@ def measure_near_misses(
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
     seed: int = 0,
 ) -> NearMisses | None:
-    """The near misses made of the outputs of a sample of `pairs`, and how many of them `style` catches.
+    """The near misses made of a sample of the outputs in `pairs` that follow the must rules, and those that `style` catches.
 
     The order of the rows does not matter. None if there are none, or if the style has no `must` rule.
     """
     musts = [check.id for check in style.checks if check.level == "must"]
-    wrong = near_misses(pair_columns(sample(pairs, seed=seed), count_tokens=count_tokens), seed=seed)
-    if wrong is None or not musts:
+    columns = pair_columns(sample(pairs, seed=seed).head(_MADE_FROM), count_tokens=count_tokens)
+    if not musts or not len(columns.output):
+        return None
+    right = check_columns(columns, style).shares()["acceptable"].fill_null(True)
+    wrong = near_misses(columns.changed(right.arg_true().to_list(), columns.output.filter(right)), seed=seed)
+    if wrong is None:
         return None
     failed = check_columns(wrong.columns, style).status.select(pl.all() == "fail")
     table = failed.select(must=pl.any_horizontal(musts), any=pl.any_horizontal(pl.all())).with_columns(kind=wrong.kinds)
@@ -131,6 +137,8 @@ def near_misses(columns: Columns, *, seed: int = 0) -> Wrong | None:
 
     A text that is an output of the same request is no near miss.
     """
+    short = (columns.output.str.len_chars() <= _LONGEST) & (columns.input.str.len_chars() <= _LONGEST)
+    columns = columns.changed(short.arg_true().to_list(), columns.output.filter(short))
     maker = _Maker(columns)
     right = defaultdict[str, set[str]](set)
     for request, output in zip(columns.input, columns.output, strict=True):
@@ -240,7 +248,7 @@ class _Maker:
 
     def nearest(self, row: int, random: Random) -> str | None:
         mine = self._words[row]
-        others = [n for n in range(min(len(self.texts), _POOL)) if self.requests[n] != self.requests[row]]
+        others = [n for n in range(len(self.texts)) if self.requests[n] != self.requests[row]]
         best = max(others, key=lambda n: len(mine & self._words[n]) / (len(mine | self._words[n]) or 1), default=None)
         return None if best is None else self.texts[best]
 
@@ -294,7 +302,7 @@ def _shared_spans(text: str, request: str) -> list[_Value]:
     found, words, at = [], list(_WORDS.finditer(text)), 0
     while at < len(words):
         end = at
-        while end < min(len(words), at + _POOL_WORDS) and text[words[at].start() : words[end].end()].lower() in known:
+        while end < min(len(words), at + _MOST_WORDS) and text[words[at].start() : words[end].end()].lower() in known:
             end += 1
         if end > at and any(len(w.group()) > 3 or w.group()[0].isdigit() for w in words[at:end]):
             found.append(_Value(words[at].start(), words[end - 1].end(), ""))
