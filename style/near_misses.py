@@ -30,7 +30,7 @@ _MOST_WORDS = 12  # of a span that an output shares with its request
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"(?!\s*:)')
 _WORDS = re.compile(r"\w+(?:[-'’./]\w+)*")
-_CLAUSE = re.compile(r"\s*(?:[,;]|(?<=[.!?])\s|\band\b)\s*")
+_CLAUSE = re.compile(r"\s*(?:[,;]|(?<=[.!?])\s|\b(?:and|und|et)\b)\s*")
 
 
 class CaughtMisses(Record):
@@ -120,8 +120,15 @@ def measure_near_misses(
 def _shown(one: Columns, style: StyleSchema) -> str:
     """The output without its facts."""
     (output,) = one.output
-    named = _STRING.sub('"…"', output) if writes_fields(one.output) else None
-    text = named or " ".join(masked(one, style.wordings)[0].pieces)
+    (named,) = masked(one, style.wordings)
+    if writes_fields(one.output):
+        text = _STRING.sub('"…"', output)
+    elif named.slots:
+        text = " ".join(named.pieces)
+    else:
+        text = output
+        for value in reversed(_shared_spans(output, one.input[0])):
+            text = f"{text[: value.start]}…{text[value.end :]}"
     return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
@@ -220,7 +227,7 @@ class _Maker:
         spans = [span for span in spans if span.lower() not in said and len(span) > 3 and "\n" not in span]
         return self._with(row, (value, random.choice(spans))) if spans else None
 
-    def left_out(self, row: int, random: Random) -> str | None:
+    def omitted(self, row: int, random: Random) -> str | None:
         if not self.values[row]:
             return None
         value = random.choice(self.values[row])
@@ -261,7 +268,7 @@ _KINDS: Mapping[str, Callable[[_Maker, int, Random], str | None]] = {
     "two values swapped": _Maker.swapped,
     "value of another row": _Maker.other_value,
     "another span of the request": _Maker.other_span,
-    "value omitted": _Maker.left_out,
+    "value omitted": _Maker.omitted,
     "negation changed": _Maker.negation,
     "number changed": _Maker.number,
     "nearest request": _Maker.nearest,

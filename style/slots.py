@@ -18,6 +18,7 @@ from .wordings import value_key
 from .words import mostly_json
 
 _TOKEN = r"\p{N}+(?:[.,]\p{N}+)*|[\p{L}\p{M}]+|[^\s\p{L}\p{M}\p{N}_]"
+_PIECE = re.compile(r"\{[^{}]*\}|\S+")
 _JOINTS = frozenset("-‐‑–'’")  # between the words of a value: they do not matter
 _SAYS_NOTHING = frozenset(["yes", "no", "none", "unknown"])  # as the value of a field
 _QUALIFIER = re.compile(r"(?<=\w)\s*\(\D*\)$")
@@ -65,6 +66,11 @@ class Masked(NamedTuple):
             places.append((spans[first][0], spans[end - 1][1]))
             first = end
         return places
+
+
+def pieces_of(text: str) -> list[str]:
+    """The pieces of a masked text that a person wrote: words in small letters, `{fields}` as they are."""
+    return [piece if piece.startswith("{") else piece.lower() for piece in _PIECE.findall(text)]
 
 
 def writes_fields(outputs: pl.Series) -> bool:

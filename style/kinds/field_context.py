@@ -14,7 +14,7 @@ from ..columns import Columns, field_names, regex_places
 from ..learned import held_out, inferred_wordings
 from ..negations import LANGUAGES, negation_language, negation_pattern
 from ..schema import Check, FaultRow, Findings, Kind, Proposal, Wordings, ordered_faults
-from ..slots import Masked, Side, masked, stated_values, writes_fields
+from ..slots import Masked, Side, masked, pieces_of, stated_values, writes_fields
 from ..words import quoted, whole_words
 
 _START, _END = "^", "$"
@@ -64,7 +64,7 @@ class FieldContextParameters:
     @cached_property
     def places(self) -> "_Places":
         """The places as they are compared."""
-        return _Places({" ".join(place.lower().split()): frozenset(fields) for place, fields in self.never.items()})
+        return _Places({" ".join(pieces_of(place)): frozenset(fields) for place, fields in self.never.items()})
 
 
 class _Places:
@@ -74,13 +74,13 @@ class _Places:
         self.never = never
         self.judged = frozenset(name for fields in never.values() for name in fields)
         self.named = self.judged.union(*(names.split("|") for place in never for names in field_names(place)))
-        self._beside = defaultdict[str, set[str]](
-            set
-        )  # of each field the words next to the places: most values have none
+        # Of each field the words next to these places: most values have none of them beside.
+        self._beside = defaultdict[str, set[str]](set)
         for place, fields in never.items():
-            before, mark, after = f" {place} ".partition(" _ ")
-            for name in fields if mark else ():
-                self._beside[name].update(before.split()[-1:] or after.split()[:1])
+            pieces = pieces_of(place)
+            at = pieces.index("_") if "_" in pieces else None
+            for name in fields if at is not None else ():
+                self._beside[name].update(pieces[at - 1 : at] if at else pieces[1:2])
 
     def misplaced(self, example: "_Example") -> Iterator[tuple[int, str, str]]:
         """Each value where its field never stands: the number of its piece (-1 if it is chosen), its field, the place."""
@@ -187,7 +187,7 @@ def _say_field_context(check: Check) -> str:
 
 
 def _explain_field_context(check: Check, found: str | None, expected: str) -> str:
-    """`"Italian" stands where no food stands: "near _"`."""
+    """`found "Italian", expected no food at "near _"`."""
     if found is None:
         return f"no example has {expected}"
     return f"found {quoted(found)}, expected {expected}"
@@ -248,7 +248,7 @@ def _never(examples: Sequence[_Example], *, expected: float) -> _Places:
     absent = words.absent(_RELATED * max(expected, _EXPECTED[1]))
     # Outputs are phrased in many ways: most places of theirs say little. The outputs of JSON are not phrased at all.
     found = values.absent(expected, of_two=0 if words.total else _MOSTLY)
-    for place in sorted(found, key=lambda place: place.count(" ")):
+    for place in sorted(found, key=lambda place: len(pieces_of(place))):
         shorter = [part for part in _parts(place) if part in found]
         if fields := found[place].difference(*(found[part] for part in shorter)):
             absent[place] = fields
@@ -287,7 +287,7 @@ class _Counts:
 
 def _parts(place: str) -> Iterator[str]:
     """The shorter places within a place."""
-    words = place.split(" ")
+    words = pieces_of(place)
     at = words.index("_")
     for start in range(at + 1):
         for end in range(at + 1, len(words) + 1):

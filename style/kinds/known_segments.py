@@ -11,7 +11,7 @@ from ...core import ConfigError, read_written
 from ..columns import Columns
 from ..learned import held_out, inferred_wordings
 from ..schema import Check, Findings, Kind, Level, Proposal, faults
-from ..slots import Masked, Side, masked, writes_fields
+from ..slots import Masked, Side, masked, pieces_of, writes_fields
 from ..words import quoted
 
 Size = Literal["segment", "word"]
@@ -49,7 +49,7 @@ class KnownSegmentsParameters:
         listed = self.segments
         if self.path is not None:
             listed = read_written(Path(self.path), what="list of segments", most=_MOST_BYTES).splitlines()
-        return frozenset(filter(None, (" ".join(text.lower().split()) for text in listed)))
+        return frozenset(filter(None, (" ".join(pieces_of(text)) for text in listed)))
 
 
 class Segment(NamedTuple):

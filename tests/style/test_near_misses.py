@@ -130,7 +130,9 @@ def test_a_segment_that_no_example_has_is_found(output, found):
 
 CONTEXT = """
 wordings: {food: {Italian: [pasta]}}
-checks: [{kind: field_context, never: {near _: [food], the _ $: [name]}, negations: en, explained_by: [failed]}]
+checks:
+  - {kind: field_context, never: {near _: [food], the _ $: [name], "{Kind of} _": [name]}, id: places}
+  - {kind: field_context, negations: en, explained_by: [failed]}
 """
 
 
@@ -143,6 +145,7 @@ checks: [{kind: field_context, never: {near _: [food], the _ $: [name]}, negatio
         ({"food": "Italian"}, "a place near pasta", ["pasta"]),
         ({"name": "Ivy"}, "the Ivy is open", []),
         ({"name": "Ivy"}, "at the Ivy", ["Ivy"]),
+        ({"name": "Ivy", "Kind of": "pub"}, "a Pub Ivy", ["Ivy"]),
         ({"name": "Ivy"}, "Ivy is not open, never", ["not", "never"]),
         ({"name": "Ivy", "open": "no"}, "Ivy is not open", []),
         ({"name": "Ivy", "state": "failed"}, "Ivy isn't open", []),
