@@ -18,8 +18,9 @@ import numpy as np
 from outcomes import paired_outcomes
 from worlds import MARGIN
 
+from tuneworth.curate import enough_cases
 from tuneworth.evaluate import compare
-from tuneworth.evaluate.statistics.planning import cases_needed, enough_cases
+from tuneworth.evaluate.statistics.planning import cases_needed
 
 CASES, SIZES = (20, 50, 100, 200, 500), (1, 1, 2, 5, 10, 30)
 MOST = 20_000  # an advice of more cases is not followed

@@ -12,7 +12,7 @@ from .help import Grouped
 from .options import RunName, code_option, common_options, option_of, reading_options
 
 if TYPE_CHECKING:
-    from ..curate import Curation
+    pass
 
 # Options for a file of pairs, with the setting that a project uses instead.
 _FILE_OPTIONS = {
@@ -175,24 +175,25 @@ def _refuse_beside_again(given: dict[str, Any]) -> None:
 
 
 def _print_curated(summary: dict[str, Any], folder: Path, talk: Console) -> None:
-    from ..reports import curated_text
-
-    talk.answer(f"{curated_text(_record(summary))}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **summary})
+    text, obstacles = _told(summary)
+    talk.answer(f"{text}\n\nWritten to {folder / 'curate'}", {"run": str(folder), **obstacles, **summary})
     talk.next(f"see what happened to a row: tuneworth why {quote(str(folder))} ROW")
 
 
-def _record(summary: dict[str, Any]) -> "Curation":
+def _told(summary: dict[str, Any]) -> tuple[str, dict[str, list[str]]]:
+    """The curation in words, and as data what the verdict can only be."""
     from ..core import completed, from_json
-    from ..curate import Curation
+    from ..curate import Curation, obstacles
+    from ..reports import curated_text
 
-    return from_json(completed(summary, Curation), Curation)
+    data = from_json(completed(summary, Curation), Curation)
+    return curated_text(data), {"obstacles": [found.sentence for found in obstacles(data)]}
 
 
 def _print_dry_run(summary: dict[str, Any], taken: Taken, talk: Console) -> None:
-    from ..reports import curated_text
-
-    text = f"{curated_text(_record(summary))}\n\nThis was a dry run: nothing was written.\n{taken.text()}"
-    talk.answer(text, {"run": None, **summary, "taken": asdict(taken)})
+    text, obstacles = _told(summary)
+    text += f"\n\nThis was a dry run: nothing was written.\n{taken.text()}"
+    talk.answer(text, {"run": None, **obstacles, **summary, "taken": asdict(taken)})
     talk.next("run the same command without --dry-run to write the splits")
 
 

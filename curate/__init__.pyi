@@ -33,6 +33,14 @@ from .export import chat_lines as chat_lines
 from .export import export_cautions as export_cautions
 from .export import export_pairs as export_pairs
 from .export import write_corrected as write_corrected
+from .gate import FEWEST_CASES as FEWEST_CASES
+from .gate import FEWEST_GROUPS as FEWEST_GROUPS
+from .gate import Enough as Enough
+from .gate import Obstacle as Obstacle
+from .gate import enough_cases as enough_cases
+from .gate import leaks as leaks
+from .gate import obstacles as obstacles
+from .gate import rule_faults as rule_faults
 from .paraphrases import meaning_sentence as meaning_sentence
 from .part import CurateRequest as CurateRequest
 from .parts.drive import bucket_count as bucket_count

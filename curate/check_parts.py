@@ -144,7 +144,9 @@ def combine(found: CheckedParts, *, clock: Clock, corpus_of: CorpusOf) -> Checke
     stratum = values["value stratum"] if request.settings.stratify else none
     dates, notes = pair_dates(values["value date"].to_list(), request.date) if request.date else (None, [])
     clock.lap("normalise")
-    checked = without_failures(judge([part.findings for part in parts], corpus.pairs), found.decided)
+    reviewed = request.style is None or request.style.reviewed
+    judged = judge([part.findings for part in parts], corpus.pairs, reviewed=reviewed)
+    checked = without_failures(judged, found.decided)
     clock.lap("check")
     personal = merge_personal(found.personal, masked=request.settings.mask)
     texts = [part.texts for part in parts]

@@ -317,6 +317,8 @@ class Curation(Record):
     """Effective number of independent kept rows, given the ties between them; a lower bound."""
     effective_splits: EffectiveSplits | None
     """Effective number of independent rows in each split."""
+    test_groups: Count | None = None
+    """Number of separate test cases: stated groups, or sets of tied rows; omitted by earlier versions."""
     split_notes: Sequence[str | Mapping[str, Any]]
     """Notes on how the splits were made, such as sizes that could not be met."""
     overrides: Overrides | None

@@ -123,7 +123,7 @@ def summarise(
         *pairs.decided.warnings,
         *edit_warnings(pairs.decided, kept),
         *find_warnings(
-            pairs, related.relations, certified, ledger, canned, style=style, discrimination=discrimination, meaning=near,
+            pairs, related.relations, certified, ledger, canned, style=style, meaning=near,
             settings=settings, identifiers=identifiers,
         ),
     ]  # fmt: skip
@@ -141,6 +141,7 @@ def summarise(
         largest_component=ties.largest,
         effective_pairs=effective_size(components),
         effective_splits=EffectiveSplits(**effective_splits(components, kept["split"].to_numpy())),
+        test_groups=_test_groups(kept, components),
         split_notes=[*pairs.notes, *notes],
         overrides=summarise_decisions(pairs.decided, kept),
         threshold_table=thresholds,
@@ -159,6 +160,15 @@ def summarise(
         warnings=from_json(warnings, list[Notice]),
         seconds={step: round(value, 4) for step, value in seconds.items()},
     )
+
+
+def _test_groups(kept: pl.DataFrame, components: np.ndarray) -> int:
+    """The separate cases of the test: stated groups and the rows without one, or sets of tied rows."""
+    test = (kept["split"] == "test").to_numpy()
+    groups = kept["group"].filter(test)
+    if groups.null_count() == len(groups):
+        return len(np.unique(components[test]))
+    return groups.drop_nulls().n_unique() + groups.null_count()
 
 
 def _near_duplicate(relations: Relations, settings: CurateSettings) -> NearDuplicate:

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from ..core import as_json, say
-from ..style import Discrimination, StyleSchema
+from ..style import StyleSchema
 from .check import Checked, personal_words
 from .check_parts import CheckedPairs
 from .match import Canned, Relations
@@ -38,7 +38,6 @@ def find_warnings(
     canned: Canned,
     *,
     style: StyleSchema | None,
-    discrimination: Discrimination | None,
     meaning: Paraphrases | None,
     settings: CurateSettings,
     identifiers: Collection[str],
@@ -53,7 +52,7 @@ def find_warnings(
         *_meaning(meaning, settings),
         *_weight(kept, placed.components()[certified.outcomes.kept]),
         *_rules(raw, style, checked),
-        *_form_only(discrimination),
+        *_unreviewed(kept, style),
         *_quality(raw, checked),
         *_conflicts(raw, ledger, settings, relations),
         *_skew(relations),
@@ -143,11 +142,6 @@ def _answers(certificate: Certificate, split: pl.Series) -> Iterator[tuple[str, 
         yield "answers_in_train", f"{clause}: a model can recite them. {certificate.answers_remedy}".strip()
 
 
-def _form_only(discrimination: Discrimination | None) -> Iterator[tuple[str, str]]:
-    if discrimination is not None and discrimination.weak:
-        yield "form_only", f"{discrimination.sentence} Add a rule about content, such as grounded or covers."
-
-
 def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
     n = len(raw.pairs)
     for rule in checked.habits:
@@ -181,6 +175,18 @@ def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterat
     for rule, n in rejected.rows():
         if n > _MANY * raw.rows_read:
             yield "rule_rejects_many", f'Rule "{rule}" rejects {n:,} of {raw.rows_read:,} rows.'
+
+
+def _unreviewed(kept: pl.DataFrame, style: StyleSchema | None) -> Iterator[tuple[str, str]]:
+    """Rows that a reviewed style would have dropped."""
+    broken = int(((kept["split"] != "test") & ~kept["reference_ok"]).sum())
+    if style is not None and not style.reviewed and broken:
+        verbs = ("breaks", "is") if broken == 1 else ("break", "are")
+        yield (
+            "unreviewed_rules",
+            f"{say.count(broken, 'row')} of train and validation {verbs[0]} a must rule and {verbs[1]} kept, since the style has "
+            "not been reviewed. Read the rules and these rows with `tuneworth review`, then set `reviewed: true` in the style.",
+        )
 
 
 def _conflicts(

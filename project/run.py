@@ -26,7 +26,7 @@ from ..core import (
     read_unchanged,
     to_pandas,
 )  # fmt: skip
-from ..curate import Curation, ledger_files, read_ledger, split_files
+from ..curate import Curation, ledger_files, obstacles, read_ledger, split_files
 from ..evaluate.results import RESULTS, Results, read_results
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
@@ -159,6 +159,14 @@ class Run:
     def curation(self) -> dict[str, Any]:
         """Counts, certificate and warnings of `curate/summary.json`; {} if the run was not curated."""
         return self._object("curate/summary.json")
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why no outputs can get another verdict than *fix first* or *cannot tell yet*; empty if nothing is known against
+        it, or the run was not curated."""
+        if not self.curation:
+            return []
+        return [found.sentence for found in obstacles(from_json(completed(self.curation, Curation), Curation))]
 
     @property
     def results(self) -> Results | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ..core import as_json, filled, say
-from ..curate import Curation, ThresholdRow, meaning_sentence
+from ..curate import Curation, ThresholdRow, meaning_sentence, obstacles
 from .markdown import markdown_page
 from .sections.curation.certificate import certificate
 from .sections.curation.changed import edited_values, fix_sentence
@@ -23,8 +23,11 @@ EXCERPT = 76  # characters of a text excerpt
 def curated_text(data: Curation) -> str:
     """The outcomes and the rules behind them, the splits, the certificate, the decisions, the threshold table."""
     lines = [*_outcomes(data), *_splits(data), *(f"  {text}" for text in data.split_notes)]
-    sentences = [fix_sentence(data), accepts_sentence(data.style), certificate(data)]
+    found = obstacles(data)
+    accepted = "" if any(one.what == "rules" for one in found) else accepts_sentence(data.style)
+    sentences = [fix_sentence(data), accepted, certificate(data)]
     sentences += [meaning_sentence(data.meaning)] if data.meaning else []
+    sentences += [one.sentence for one in found]
     for text in filter(None, [*sentences, override_line(data)]):
         lines += filled(text)
     return "\n".join([*lines, *_thresholds(data)])

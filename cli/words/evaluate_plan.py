@@ -25,7 +25,7 @@ def print_plan(path: Path | None, name: str | None, talk: Console, *, allow_code
     limit = None if budget.limit is None else float(budget.limit)
     data = {"run": str(run.folder), "currency": budget.currency, "spent": float(budget.spent), "max_cost": limit}
     lines = [f"{row['variant']}: {_where(row)}" for row in rows] + remote.lines(store, all_hosts=True)
-    lines += [f"{rival.name}: {_rival_words(rival, budget.currency)}" for rival in rivals]
+    lines += [f"{rival.name}: {_rival_words(rival, budget.currency)}" for rival in rivals] + run.obstacles
     talk.answer("\n".join(lines), {**data, "variants": rows, "rivals": [asdict(rival) for rival in rivals]})
     what = "nothing was sent; to send it" if any(row["host"] for row in rows) else "to evaluate"
     talk.next(f"{what}: tuneworth evaluate {quote(str(project.folder))} --run {quote(run.name)}")

@@ -146,10 +146,11 @@ _FIRST_SCHEMA = {"index": pl.UInt32, "rule": pl.String, "evidence": pl.String}
 
 @dataclass(frozen=True)
 class Checked:
-    """must, should: how many rules of that level each row breaks, of quality and of style (i16).
+    """must, should: how many rules of that level each row breaks, of quality and of style (i16). unfit: which rows break a
+    `must` rule that drops rows; those of a style that has not been reviewed drop none.
 
-    first: index, rule, evidence, only for rows that break a `must` rule, sorted by index: the first rule that the
-    row breaks, and how, in a sentence. Quality comes first, as a refusal has no style. checks, unscored: by the id of the
+    first: index, rule, evidence, only for rows that are unfit, sorted by index: the first rule that makes them so,
+    and how, in a sentence. Quality comes first, as a refusal has no style. checks, unscored: by the id of the
     check. quality: by rule. habits: quality rules that too many outputs break to be applied. missing: a
     sentence for each field that the schema refers to and no row has. repairs: as from `repair_outputs`, of the rows
     that break no `must` rule afterwards.
@@ -157,6 +158,7 @@ class Checked:
 
     must: np.ndarray
     should: np.ndarray
+    unfit: np.ndarray
     first: pl.DataFrame
     checks: dict[str, ReferenceCheck]
     quality: dict[str, QualityFinding] = field(default_factory=dict)
@@ -173,7 +175,7 @@ class Checked:
         return repairable & (self.must > 0)
 
     def rule_of(self, rows: np.ndarray) -> list[str | None]:
-        """The first `must` rule that each of the rows (positions) breaks; None where it breaks none."""
+        """The first rule that makes each of the rows (positions) unfit; None where none does."""
         return self._first_of(rows)["rule"].to_list()
 
     def evidence_of(self, rows: np.ndarray) -> list[str | None]:
@@ -185,21 +187,26 @@ class Checked:
         return positions.join(self.first, on="index", how="left", maintain_order="left")
 
 
-def judge(parts: Sequence[Findings], names: pl.DataFrame) -> Checked:
-    """The verdict for each row, from parts that were checked separately.
+def judge(parts: Sequence[Findings], names: pl.DataFrame, *, reviewed: bool = True) -> Checked:
+    """The verdict for each row, from parts that were checked separately; `reviewed`: whether a person has read the style.
 
     `names` has the columns `row` and `id` of all rows, in the order of the parts. The partitioning does not affect the
     result.
     """
     if not len(names):
-        return Checked(np.zeros(0, np.int16), np.zeros(0, np.int16), pl.DataFrame(schema=_FIRST_SCHEMA), {})
+        none = np.zeros(0, np.int16)
+        return Checked(none, none, none.astype(bool), pl.DataFrame(schema=_FIRST_SCHEMA), {})
     whole = merge_findings(parts)
     n = len(names)
     quality = judge_quality(whole.rows, whole.evidence)
+    first = _first_unfit(whole.evidence, quality.habits, by_style=reviewed)
+    unfit = np.zeros(n, bool)
+    unfit[first["index"].to_numpy()] = True
     return Checked(
         _broken(whole, quality, "must"),
         _broken(whole, quality, "should"),
-        _first_broken(whole.evidence, quality.habits),
+        unfit,
+        first,
         {check: ReferenceCheck(fail=fail, share=fail / n) for check, fail in whole.fails.items()},
         quality=quality.summary(names),
         unscored=_unscored(whole),
@@ -215,10 +222,11 @@ def _broken(whole: Findings, quality: Quality, level: Level) -> np.ndarray:
     return pl.DataFrame(counts).select(pl.sum_horizontal(pl.all())).to_series().to_numpy()
 
 
-def _first_broken(evidence: pl.DataFrame, habits: Sequence[str]) -> pl.DataFrame:
-    """The first applicable `must` rule that each row breaks, for rows that break one."""
+def _first_unfit(evidence: pl.DataFrame, habits: Sequence[str], *, by_style: bool) -> pl.DataFrame:
+    """The first rule of quality, or of style if those count, that makes a row unfit, for each such row."""
     applied = [rule for rule, level in FAULTS.items() if level == "must" and rule not in habits]
-    broken = evidence.filter(pl.col("rule").is_in(applied) | pl.col("rule").str.starts_with("style:"))
+    styled = pl.col("rule").str.starts_with("style:") & by_style
+    broken = evidence.filter(pl.col("rule").is_in(applied) | styled)
     return broken.unique("index", keep="first", maintain_order=True).select("index", "rule", "evidence")
 
 

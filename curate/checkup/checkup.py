@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, say
+from ..gate import too_few_cases
 from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
@@ -175,10 +176,13 @@ def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
 def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
+    tested = round(CurateSettings().split.test * kept)
     if kept < FEW_PAIRS:
+        clear = "" if (too_few := too_few_cases(tested)) is None else f" {too_few.verdict}"
         yield Finding(
-            "few_pairs", "high" if kept < FEW_PAIRS / 4 else "medium",
-            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than {FEW_PAIRS}.",
+            "few_pairs", "high" if kept < FEW_PAIRS / 4 or clear else "medium",
+            f"Only {say.count(kept, 'different pair')}: a comparison rarely gives a clear result with fewer than "
+            f"{FEW_PAIRS}.{clear}",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
     outputs = int(compared.pairs.corpus.output.max()) + 1

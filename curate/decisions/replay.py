@@ -201,7 +201,7 @@ def without_failures(checked: Checked, decided: Decided) -> Checked:
     """The check results, where a row kept by decision breaks no rule: its output counts as a good reference."""
     if not decided.kept.any():
         return checked
-    return replace(checked, must=np.where(decided.kept, 0, checked.must))
+    return replace(checked, must=np.where(decided.kept, 0, checked.must), unfit=checked.unfit & ~decided.kept)
 
 
 def preferred_first(rank: np.ndarray, decided: Decided, current: np.ndarray, pinned: np.ndarray) -> np.ndarray:

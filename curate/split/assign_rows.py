@@ -201,21 +201,21 @@ def _at(found: Bridges, rows: np.ndarray) -> Bridges:
 
 
 def drop_failing(outcomes: Outcomes, side: np.ndarray, checked: Checked) -> Outcomes:
-    """Drop outputs that break a `must` rule, repaired or not, from train and validation.
+    """Drop unfit outputs that no repair makes fit from train and validation.
 
     The test is not selected by its outputs.
     """
-    failing = (checked.must > 0) & ~checked.repairable
+    failing = checked.unfit & ~checked.repairable
     rows = np.flatnonzero(outcomes.kept & failing & (side != SPLITS.index("test")))
     return _invalid(outcomes, rows, checked)
 
 
 def drop_followers(outcomes: Outcomes, checked: Checked, ids: pl.Series) -> Outcomes:
-    """Mark duplicates of rows that were dropped later: invalid if they break a rule themselves, else leaked."""
+    """Mark duplicates of rows that were dropped later: invalid if they are unfit themselves, else leaked."""
     duplicate = np.flatnonzero(outcomes.outcome == "duplicate")
     lost = duplicate[~outcomes.kept[outcomes.other[duplicate]]]
-    outcomes = _invalid(outcomes, lost[checked.must[lost] > 0], checked)
-    leaked = lost[checked.must[lost] == 0]
+    outcomes = _invalid(outcomes, lost[checked.unfit[lost]], checked)
+    leaked = lost[~checked.unfit[lost]]
     others = outcomes.other[leaked]
     evidence = [f'Repeats "{other}", which left because it would leak.' for other in ids.gather(others)]
     similarity = outcomes.similarity[leaked]

@@ -138,7 +138,7 @@ def plan_job(run: Run, on: str, *, drop_long: bool, attempt: int, today: date) -
     )
     return HostedPlan(
         run, provider, request, uploads, contents, bill, dropped, epochs is None,
-        _warnings(provider, bill, [file.tokens for file in files.values()], longest, today),
+        run.obstacles + _warnings(provider, bill, [file.tokens for file in files.values()], longest, today),
     )  # fmt: skip
 
 

@@ -1,20 +1,17 @@
-"""Whether test cases are enough for a verdict, and how many more are, with the chance that they are."""
+"""How many more test cases are enough for a verdict, with the chance that they are."""
 
 import math
 from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from ...curate import FEWEST_CASES, FEWEST_GROUPS
 from ..results import NeededCases
 from .difference import difference_ends, difference_size
 from .intervals import Grouping, grouped, outcomes_of
 
-# With these, "not worse" is shown of a candidate that is 5 points worse in at most 2% of simulated test sets on the mean of
-# the worlds, and in at most 8% in any (tests/evaluate/test_planning.py); the intervals are validated from here on.
-FEWEST_CASES = 20
-FEWEST_GROUPS = 10
 # What may be true before anything is seen, as mean and standard deviation of the difference: two variants that learnt the
 # same style from the same examples are close; but a model that cannot follow a guide can gain a lot. Half of each.
 PRIOR = ((0.0, 0.05), (0.10, 0.25))
@@ -22,33 +19,6 @@ WANTED = 0.8  # the usual power of a test
 MOST = 10.0  # times as many cases as there are: hardly anyone collects more
 STEPS = 400  # numbers of cases that are tried, 0.6% apart
 HAIR = 1e-9  # a difference of exactly the margin must not depend on the last bit of a float
-
-
-class Enough(NamedTuple):
-    """Whether there are enough cases for a verdict; if not, what is missing, and how many of it are the minimum."""
-
-    enough: bool
-    missing: Literal["cases", "groups"] | None
-    minimum: int | None
-
-
-def enough_cases(n: float, n_effective: float | None = None, groups: float | None = None) -> Enough:
-    """Whether this many cases, in so many groups, are enough for a verdict.
-
-    Single cases: at least 20. Cases in groups: also at least 10 groups, which count as at least 10 independent cases, so
-    that one large group among single cases does not pass for many.
-
-    >>> enough_cases(200, 31.0, 4)
-    Enough(enough=False, missing='groups', minimum=10)
-    >>> enough_cases(200).enough
-    True
-    """
-    if n < FEWEST_CASES - HAIR:
-        return Enough(False, "cases", FEWEST_CASES)
-    worth = n if n_effective is None else n_effective
-    if groups is not None and groups < n and min(groups, worth) < FEWEST_GROUPS - HAIR:
-        return Enough(False, "groups", FEWEST_GROUPS)
-    return Enough(True, None, None)
 
 
 def cases_needed(

@@ -34,6 +34,8 @@ AGAINST_BOTH = {
     "near_flip": "a small change of one input flips it",
     "reused": "the test set has been used often",
 }
+# Nobody has read the rules that count as right, so no verdict that rests on them is of high confidence.
+CAPPED = {"style": "the style has not been reviewed"}
 Judged = tuple[int, str]
 
 
@@ -48,12 +50,15 @@ def confidence(evidence: Evidence, decision: Decision, rule: int, doubts: Sequen
     - cannot tell yet: low; the sentence names the decisions it lies between.
     - fix first: high for data and comparison, which are facts, not estimates; fair for a risk, which is measured.
 
-    Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low.
+    Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low; a style that has not
+    been reviewed keeps it from being high.
     """
     level, facts = _JUDGES[rule - 1](evidence)
     serious = AGAINST_TUNING | AGAINST_BOTH if decision == "fine-tune" else {}
     serious = AGAINST_BOTH if decision == "keep prompting" else serious
     clauses = [serious[doubt.kind] for doubt in doubts if doubt.kind in serious]
+    if serious and level == HIGH and not clauses:
+        clauses = [CAPPED[doubt.kind] for doubt in doubts if doubt.kind in CAPPED]
     lowered = max(LOW, level - len(clauses))
     if lowered < level:
         facts += f"; the confidence is not {LEVELS[level]} because {' and '.join(clauses[: level - lowered])}"

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 
 from ...core import Row, quote, row_text, say
+from ...curate import Obstacle, leaks, rule_faults
 from ..results import Agreement, Cause, Quality, Raters, Results
 from .evidence import Fault, same_model
 from .names import compared, listed, scored_name, variant_name
@@ -29,14 +30,10 @@ def found_invalid(results: Results) -> list[Fault]:
     they make the comparison invalid too, and a training that failed comes last.
     """
     faults = [Fault(problem.what, problem.text) for problem in results.validity]
-    certificate = None if results.data is None else results.data.certificate
-    leaked = 0 if certificate is None else certificate.pairs_at_or_above
-    if leaked and not any(fault.what == "data" for fault in faults):
-        inputs = "input also occurs" if leaked == 1 else "inputs also occur"
-        text = f"{leaked:,} test or validation {inputs} in the training data, so the test proves nothing"
-        remedy = "split again with `tuneworth curate`, which keeps duplicates on one side, then train and compare again"
-        faults.append(Fault("data", text, remedy))
-    for check in (_all_accepted, _indiscriminate, _recited, _causes, unlike_people, _guide, _settings, _nothing):
+    if not any(fault.what == "data" for fault in faults):
+        faults += _foreseen(leaks(None if results.data is None else results.data.certificate))
+    faults += _foreseen(rule_faults(results.style))
+    for check in (_recited, _causes, unlike_people, _guide, _settings, _nothing):
         faults += check(results)
     return sorted(faults, key=lambda fault: ORDER.index(fault.what))
 
@@ -44,28 +41,9 @@ def found_invalid(results: Results) -> list[Fault]:
 # --- rules and data ---------------------------------------------------------------------------------------------
 
 
-def _all_accepted(results: Results) -> list[Fault]:
-    """No rule can make an output unacceptable, so every variant is acceptable whatever it generates."""
-    checks = {} if results.style is None else results.style.checks
-    if not checks or any(check.level == "must" for check in checks.values()):
-        return []
-    text = "no rule of the style is a `must`, so every output counts as acceptable"
-    remedy = (
-        "in the style, remove `level: should` from each rule whose violation makes an output unusable, then run again"
-    )
-    return [Fault("rules", text, remedy)]
-
-
-def _indiscriminate(results: Results) -> list[Fault]:
-    """The rules accept answers to other requests, so an acceptable output need not be a right one."""
-    measured = None if results.style is None else results.style.discrimination
-    if measured is None or not measured.weak:
-        return []
-    text = measured.sentence
-    remedy = (
-        "add a rule about content to the style, such as `grounded` or `covers`, then run `tuneworth evaluate` again"
-    )
-    return [Fault("rules", f"{text[:1].lower()}{text[1:]}", remedy)]
+def _foreseen(obstacles: Sequence[Obstacle]) -> list[Fault]:
+    """The faults that were known before there was an output."""
+    return [Fault("rules" if found.what == "rules" else "data", found.text, found.remedy) for found in obstacles]
 
 
 def _recited(results: Results) -> list[Fault]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from ...core import say
+from ...curate import FEWEST_CASES, FEWEST_GROUPS, enough_cases
 from ..results import (
     BeyondFlip,
     Comparison,
@@ -21,7 +22,6 @@ from ..results import (
     Verdict,
     VerdictFlip,
 )
-from ..statistics.planning import FEWEST_CASES, FEWEST_GROUPS, enough_cases
 from .confidence import confidence
 from .doubts import Doubt, found_doubts
 from .evidence import HAIR, Asks, Evidence, Fault, Finding

@@ -39,7 +39,7 @@ class PartialPlan:
             "run": str(self.run.folder), "model": self.settings.model, "pairs": self.pairs,
             "validation_pairs": self.validation_pairs, "epochs": self.epochs, "steps": self.steps,
             "characters": self.characters, "tokens": None, "time": None, "memory": None, "stated": asdict(self.settings),
-            "missing": str(self.missing),
+            "missing": str(self.missing), "obstacles": self.run.obstacles,
         }  # fmt: skip
 
     def __str__(self) -> str:

@@ -54,7 +54,8 @@ class Planned:
 
     def data(self) -> dict[str, Any]:
         """The content of `train/preflight.json`."""
-        return {"run": str(self.run.folder), **self.preflight.data(), "stated": asdict(self.stated)}
+        stated = {"stated": asdict(self.stated), "obstacles": self.run.obstacles}
+        return {"run": str(self.run.folder), **self.preflight.data(), **stated}
 
     def __str__(self) -> str:
         return plan_text(self.data())

@@ -64,6 +64,7 @@ def partial_text(plan: Data) -> str:
         _row("steps", f"{plan['steps']:,} of {settings['batch_size']} pairs"),
         _row("learning rate", f"{settings['learning_rate']:g}" if settings["learning_rate"] else "by the width of the model"),
         _row("time, memory", unknown),
+        *(_wrapped("- " + text, "  ") for text in plan["obstacles"]),
     ])  # fmt: skip
 
 
@@ -149,7 +150,7 @@ def _warnings(plan: Data) -> list[str]:
         ids = ", ".join(_short(str(row["id"])) for row in dropped[:LONG_IDS])
         more = f" and {len(dropped) - LONG_IDS} more" if len(dropped) > LONG_IDS else ""
         lines.append(f"left out because they exceed the context of {plan['context']:,} tokens: {ids}{more} (drop_long)")
-    return [*lines, *plan["notices"]]
+    return [*plan["obstacles"], *lines, *plan["notices"]]
 
 
 def _check(check: Data) -> str:

@@ -16,7 +16,8 @@ from .sources.outputs import Outputs
 from .texts import Pair, Texts
 
 Latest = Mapping[str, Override]
-_REPAIRED = ("repair", "rejected", "reference")  # the kinds whose outputs a repair may fix
+_KEPT = ("unreviewed", "reference")  # whose broken rules the style tells
+_REPAIRED = ("repair", "rejected", *_KEPT)  # the kinds whose outputs a repair may fix
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Builder:
             made.append(
                 change(sides[0].pair["output"], pair["output"], row["rule"].split(", ")) if done and pair else None
             )
-        if not (self._repairing or kind.name == "reference"):
+        if not (self._repairing or kind.name in _KEPT):
             return made
         missing = [n for n, repair in enumerate(made) if repair is None and shown[n]]
         found = self._rules.repairs([shown[n][0].pair for n in missing])
@@ -126,7 +127,7 @@ def bare(pair: Pair) -> Broken:
 
 
 def _rules_of(kind: Kind, row: Mapping[str, Any], broken: Sequence[Broken]) -> tuple[str, ...]:
-    if kind.name == "reference" and broken[0].rules:
+    if kind.name in _KEPT and broken[0].rules:
         return broken[0].rules
     return tuple(rule.partition(":")[2] or rule for rule in (row["rule"] or "").split(", ") if rule)
 

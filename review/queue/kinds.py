@@ -42,6 +42,11 @@ KINDS = (
         "repair", "Repairs", "The output breaks a must rule, and a repair that changes no fact would fix it.",
         (ACCEPT, KEEP, DROP, EDIT, WRONG),
     ),
+    Kind(
+        "unreviewed", "Unreviewed rules",
+        "The output breaks a must rule, and is kept for training as long as the style has not been reviewed.",
+        (ACCEPT, KEEP, DROP, EDIT, WRONG),
+    ),
     Kind("rejected", "Rejected", "The output breaks a must rule, so it is no example.", (KEEP, DROP, EDIT, WRONG)),
     Kind(
         "near_duplicate", "Near duplicates", "It was left out as a copy, at a similarity close to the threshold.",

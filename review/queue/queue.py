@@ -61,7 +61,7 @@ class Queue:
         for kind in KINDS:
             self._builder.items(kind, self._entries(kind.name).head(_AHEAD), {})
         self._shared.read(self._tables.rows())
-        self._tables.order_references(self._rules)
+        self._tables.order_failing(self._rules)
         self._repairs.find()
 
     def entries(

@@ -7,7 +7,7 @@ import polars as pl
 from ...project import Run
 from .rules import Rules
 from .sources.entries import entries_of, most_frequent_first
-from .sources.held_out import held_out_pairs, leaks, references
+from .sources.held_out import HELD_OUT, failing, kept_pairs, leaks
 from .sources.ledger import conflicts, near_duplicates, rejected, repaired, waiting_rows
 from .sources.outputs import Outputs, unlike
 from .sources.training import highest_losses
@@ -36,17 +36,21 @@ class Tables:
                 found.setdefault(file, set()).add(row)
         return found
 
-    def order_references(self, rules: Rules) -> None:
-        """Say of each reference which rule it breaks first; those of the most frequent rule come first from then on."""
+    def order_failing(self, rules: Rules) -> None:
+        """Say of each kept row which rule it breaks first; those of the most frequent rule come first from then on."""
+        for kind in ("unreviewed", "reference"):
+            self._order(kind, rules)
+
+    def _order(self, kind: str, rules: Rules) -> None:
         found: dict[int, str | None] = {}
-        entries = self.of("reference")
+        entries = self.of(kind)
         for file in entries["file"].unique():
             for some in chunks(self._texts.scan(file, entries.filter(file=file)["row"]), _AT_ONCE):
                 broken = zip(some, rules.checked(some), strict=True)
                 found |= {pair["row"]: f"style:{one.rules[0]}" if one.rules else None for pair, one in broken}
         if any(found.values()):
             named = entries.with_columns(rule=pl.col("row").replace_strict(found, default=None, return_dtype=pl.String))
-            self._tables["reference"] = most_frequent_first(named)
+            self._tables[kind] = most_frequent_first(named)
 
     def holding(self, entries: pl.DataFrame, search: str) -> pl.Series:
         """Which entries have the text in their ids, their evidence, their requests or their outputs."""
@@ -70,7 +74,9 @@ class Tables:
     @cached_property
     def _tables(self) -> dict[str, pl.DataFrame]:
         run, folder, summary = self._run, self._run.folder, self._run.curation
-        held_out = held_out_pairs(folder)
+        held_out = kept_pairs(folder, HELD_OUT)
+        # Rules drop train rows only once the style has been reviewed.
+        reviewed = (summary.get("style") or {}).get("reviewed", True)
         rows = waiting_rows(folder, (summary.get("near_duplicate") or {}).get("threshold"))
         return {
             "conflict": conflicts(rows),
@@ -80,5 +86,6 @@ class Tables:
             "leak": leaks(folder, summary.get("meaning")),
             "loss": highest_losses(folder),
             "unlike": unlike(folder, run.results, held_out.filter(split="test"), self._outputs),
-            "reference": references(held_out),
+            "unreviewed": failing(kept_pairs(folder, () if reviewed else ("train",))),
+            "reference": failing(held_out),
         }

@@ -27,7 +27,7 @@ def check_rows(
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None = None,
 ) -> Checked:
     """What quality and style say about a pair table in one piece."""
-    return judge([examine(pairs, style, count_tokens)], pairs)
+    return judge([examine(pairs, style, count_tokens)], pairs, reviewed=style is None or style.reviewed)
 
 
 def mask_pairs(raw: RawPairs) -> RawPairs:

@@ -125,14 +125,3 @@ def test_lengths_in_tokens_are_told_only_by_who_counts_tokens():
     told = curate(pairs, style, count_tokens=lambda texts: [len(text.split()) for text in texts])
     assert told.summary["unscored"] == {}
     assert told.summary["checks"]["length"]["fail"] == 10
-
-
-@pytest.mark.slow
-def test_rules_of_form_only_are_a_warning() -> None:
-    style = parse_style("checks:\n  - {kind: punctuation, end: .}")
-    text = warned(rows_of(LINES), style)["form_only"]
-    assert text.startswith("These rules accept 100% of answers to other requests: they check form only.")
-    facts = [{"input": f"lamp {i} for {i + 3} hours", "output": line} for i, line in enumerate(LINES)]
-    assert "form_only" not in warned(
-        facts, parse_style("checks:\n  - {kind: punctuation, end: .}\n  - {kind: grounded}")
-    )

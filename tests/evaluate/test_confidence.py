@@ -53,6 +53,8 @@ TABLE = [
     ("rules of form only", later(BETTER, roi=costs(), style=FORM_ONLY), "high", "a fact, not an estimate"),
     ("rules that tell right from wrong",
      later(BETTER, roi=costs(), style={"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.1}}), "high", "24"),
+    ("rules that have not been reviewed",
+     later(BETTER, roi=costs(), style={"reviewed": False}), "fair", "not high because the style has not been reviewed"),
     ("a batch", later(BETTER, roi=costs(None, requests_total=10**6)), "high", "it saves more than it costs"),
 ]  # fmt: skip
 

@@ -11,7 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 from tuneworth.evaluate import share_interval, wilson
 
 
-@pytest.mark.parametrize("name", ["difference", "intervals", "paired", "planning", "power"])
+@pytest.mark.parametrize("name", ["difference", "intervals", "paired", "power"])
 def test_the_examples_in_the_docstrings_are_true(name):
     found = doctest.testmod(importlib.import_module(f"tuneworth.evaluate.statistics.{name}"))
     assert found.attempted > 0

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.curate import enough_cases
 from tuneworth.evaluate import compare
 from tuneworth.evaluate.statistics.difference import difference_ends, difference_size
 from tuneworth.evaluate.statistics.intervals import grouped
-from tuneworth.evaluate.statistics.planning import cases_needed, enough_cases
+from tuneworth.evaluate.statistics.planning import cases_needed
 
 MARGIN = 0.03
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

@@ -140,6 +140,7 @@ def stored(**keys: Any) -> StoredCuration:
     return StoredCuration(Path("r"), summary(**keys), pl.DataFrame(), {})
 
 
+ENOUGH = {"splits": {"train": 60, "validation": 0, "test": 20}}
 NOTHING = {"outcomes": {"kept": 0, "invalid": 100}, "splits": {"train": 0, "validation": 0, "test": 0},
            "rules": {"unreadable": 100}}  # fmt: skip
 SOUND = {"threshold": 0.8, "pairs_at_or_above": 0, "nearest": []}
@@ -151,7 +152,10 @@ LEAK = {"certificate": {"threshold": 0.8, "pairs_at_or_above": 1, "nearest": []}
 
 
 @pytest.mark.parametrize(("keys", "label", "said"), [
-    ({}, "Ready", "80 of 100 rows are clean: 60 for training and 20 held out, none of which repeats a training example."),
+    (ENOUGH, "Ready", "80 of 100 rows are clean: 60 for training and 20 held out, none of which repeats a training example."),
+    ({}, "Too few to decide", "none of which repeats a training example."),
+    ({"style": {"name": "s", "reviewed": True, "checks": {"short": {"level": "should", "sentence": "Write little."}}}},
+     "Fix the rules first", "none of which repeats a training example."),
     (LEAK, "The splits leak", "80 of 100 rows are clean: 60 for training and 20 held out."),
     (NOTHING, "Nothing to use", "Not one of 100 rows can be used. The most frequent reason: cannot be read as a pair."),
     ({"rows_read": 0, "outcomes": {}, "splits": {}}, "Nothing to use", "No rows were read."),
@@ -178,8 +182,8 @@ def test_answers_in_train_name_the_remedy_as_the_next_step_and_fail_in_junit():
 
 def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():
     warnings = [{"code": "groups_across", "text": "g"}, {"code": "few_pairs", "text": "few " * 400}]
-    assert curated_headline(stored(warnings=warnings)).doubt.startswith("few few")
-    assert len(curated_headline(stored(warnings=warnings)).doubt) <= 260
+    assert curated_headline(stored(warnings=warnings, **ENOUGH)).doubt.startswith("few few")
+    assert len(curated_headline(stored(warnings=warnings, **ENOUGH)).doubt) <= 260
 
 
 @pytest.mark.parametrize(("keys", "said"), [

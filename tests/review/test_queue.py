@@ -17,6 +17,7 @@ from tuneworth.review import KINDS, Item, Queue
 
 from ..shared import unsealed
 from .small_runs import (
+    STYLE,
     again,
     all_kinds,
     conflicting_pairs,
@@ -425,3 +426,18 @@ def waits(item: Item, decided: dict[str, Override]) -> bool:
     if any(one is not None and one.decision == "drop" for one in about):
         return False
     return None in about
+
+
+def test_train_rows_that_break_unreviewed_rules_wait_with_their_repairs(tmp_path):
+    run = curated(tmp_path / "unread", all_kinds(), style=STYLE.replace("checks:", "reviewed: false\nchecks:"))
+    failing = {id for id, line in lines_of(run, "train").items() if not line["reference_ok"]}
+    queue = Queue(run)
+    queue.measure()
+    found = items(queue, "unreviewed")
+    assert {item.sides[0].id for item in found} == failing
+    assert len(failing) > 5
+    assert {item.rules for item in found} == {("no-stop",), ("short",)}
+    assert any(item.repair is not None for item in found)
+    assert keys(queue, "rejected") == []
+    read = Queue(curated(tmp_path / "read", all_kinds()))
+    assert keys(read, "unreviewed") == []

@@ -4,7 +4,7 @@ from markupsafe import Markup
 
 from ....core import Row, as_json
 from ....core import unbroken as say
-from ....curate import Curation, answers_in_train
+from ....curate import Curation, answers_in_train, obstacles
 from ...charts.axes import Axis
 from ...charts.rows import Bar, mini_rows
 from ...page import Section
@@ -75,9 +75,14 @@ def _label(data: Curation) -> tuple[str, str]:
         return "Nothing to train on", "fix"
     if _look_first(data) is not None:
         return "Look first", "open"
+    found = obstacles(data)
+    if found and found[0].what == "rules":
+        return "Fix the rules first", "fix"
     if _waiting(data):
         return "Review first", "open"
-    return ("Ready", "go") if held_out(data) else ("Nothing to test with", "open")
+    if not held_out(data):
+        return "Nothing to test with", "open"
+    return ("Too few to decide", "open") if found else ("Ready", "go")
 
 
 def _sentence(data: Curation) -> str:
@@ -171,6 +176,8 @@ def _different(data: Curation) -> Number:
 
 
 def _doubt(data: Curation) -> str:
+    if found := obstacles(data):
+        return short(found[0].verdict, DOUBT)
     texts = {warning.code: warning.text for warning in data.warnings}
     for code in (*_WEIGHT, *texts):
         if code in texts:
@@ -189,12 +196,17 @@ def _next_step(data: Curation) -> str:
         return "Do not test on these splits. The certificate below lists the pairs that are on both sides."
     if remedy := _look_first(data):
         return typeset(remedy)
+    found = obstacles(data)
+    if found and found[0].what == "rules":
+        return typeset(capital(found[0].remedy) + ".")
     if _waiting(data):
         return "Decide on the waiting rows: `tuneworth why RUN` lists them, `tuneworth why RUN ROW` shows one with its conflict."
     if not _trained(data) or not held_out(data):
         return "Collect more rows, so that both sides of the split have some."
     if data.style is None or not data.style.checks:
         return "Define what a good output looks like: `tuneworth style infer FILE` proposes rules."
+    if found:
+        return capital(found[0].remedy) + "."
     return (
         "Train on them with `tuneworth run`, or export them for a provider with `tuneworth export RUN --format openai`."
     )

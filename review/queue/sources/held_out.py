@@ -1,6 +1,6 @@
-"""Held-out rows: references that break a must rule, and those that a train row asks for in other words."""
+"""Kept rows whose output breaks a must rule, and held-out rows that a train row asks for in other words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +10,25 @@ from ....core import read_stored_table
 from ....curate import PAIRS, read_ledger, split_files
 from .entries import as_entries, entries_of
 
-_HELD_OUT = ("validation", "test")
+HELD_OUT = ("validation", "test")
 _SCHEMA = {"id": pl.String, "row": pl.UInt32, "output": pl.String, "reference_ok": pl.Boolean}
 
 
-def held_out_pairs(run: Path) -> pl.DataFrame:
-    """The held-out pairs: `id, row, output, reference_ok, split`.
+def kept_pairs(run: Path, splits: Sequence[str]) -> pl.DataFrame:
+    """The kept pairs of these splits: `id, row, output, reference_ok, split`.
 
     Raises: DataError if a file is damaged.
     """
     tables = [pl.DataFrame(schema={**_SCHEMA, "split": pl.String})]
-    for split in _HELD_OUT:
+    for split in splits:
         for file in split_files(run, split):
             tables.append(read_stored_table(file, PAIRS, _SCHEMA).with_columns(split=pl.lit(split)))
     return pl.concat(tables)
 
 
-def references(held_out: pl.DataFrame) -> pl.DataFrame:
-    """Held-out rows whose output breaks a `must` rule, by split and row; what they break is for the style to say."""
-    failing = held_out.filter(~pl.col("reference_ok"))
+def failing(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose output breaks a `must` rule, by split and row; what they break is for the style to say."""
+    failing = pairs.filter(~pl.col("reference_ok"))
     return as_entries(failing.select("row", "id", key=pl.col("row").cast(pl.String), file="split"))
 
 
