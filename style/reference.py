@@ -145,8 +145,8 @@ EXAMPLES = [
     ),
     KindExample(
         "that an output consists of known segments. A segment is what is between two marks of punctuation, with the names of "
-        "fields in braces in place of their values; `size: word` compares single words. With `of: request`, for outputs in "
-        "JSON, the values of the output are masked in the request: what remains is what an output may leave unsaid",
+        "fields in braces in place of their values. With `of: request`, for outputs in JSON, the values of "
+        "the output are masked in the request: what remains is what an output may leave unsaid",
         {"kind": "known_segments", "segments": ["NPN transistor", "{package}"]}, "NPN transistor, TO-92",
         "NPN transistor for TO-92", "the segments that several examples have, where examples held out have hardly any other, "
         "if that tells near misses from the examples' own outputs", PART,

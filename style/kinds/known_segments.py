@@ -1,26 +1,23 @@
 """The check `known_segments`: with the values masked, an output consists of segments that the examples have."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from ...core import ConfigError, read_written
 from ..columns import Columns
 from ..learned import held_out, inferred_wordings
-from ..schema import Check, Findings, Kind, Level, Proposal, faults
+from ..schema import Check, Findings, Kind, Proposal, faults
 from ..slots import Masked, Side, masked, pieces_of, writes_fields
 from ..words import quoted
 
-Size = Literal["segment", "word"]
-
-_CUTS = frozenset(',.;:!?()[]{}|/"“”„«»。，、；：！？\n')
+_CUTS = frozenset(',.;:!?()[]{}|/"“”„«»。，、；：！？')
 _MOST_BYTES = 20_000_000
-_SEVERAL: Mapping[Size, int] = {"segment": 2, "word": 1}  # texts that have one; a word recurs in other segments
-_MOST = 400  # segments that a person can look over
-_FEWEST_ROWS, _MOST_LOST, _HARDLY = 50, 0.2, 0.04
+_SEVERAL, _MOST = 2, 400  # outputs that have a segment; segments that a person can look over
+_FEWEST_ROWS, _MOST_LOST = 50, 0.2
 
 
 @dataclass(frozen=True)
@@ -28,13 +25,12 @@ class KnownSegmentsParameters:
     """The known `segments`, or a file with one on each line (`path`): what is between two marks of punctuation, with the
     names of fields in braces in place of their values, as in `{voltage} input`. Case and spaces do not matter.
 
-    `size: word` compares single words. `of: request` is for outputs in JSON: their values are masked in the request, so
-    that what remains is what an output may leave unsaid.
+    `of: request` is for outputs in JSON: their values are masked in the request, so that what remains is what an output
+    may leave unsaid.
     """
 
     segments: tuple[str, ...] = ()
     path: str | None = field(default=None, metadata={"file": True})
-    size: Size = "segment"
     of: Side = "output"
 
     def __post_init__(self) -> None:
@@ -60,14 +56,8 @@ class Segment(NamedTuple):
     end: int
 
 
-def _segments(one: Masked, size: Size) -> Iterator[Segment]:
-    """What is between two marks; of size `word`, each word outside the values."""
-    if size == "word":
-        values = {slot.piece for slot in one.slots}
-        for at, piece in enumerate(one.pieces):
-            if at not in values and piece[0].isalnum():
-                yield Segment(piece, at, at + 1)
-        return
+def _segments(one: Masked) -> Iterator[Segment]:
+    """What is between two marks."""
     start = 0
     for at, piece in enumerate((*one.pieces, ".")):
         if piece in _CUTS:
@@ -81,7 +71,7 @@ def _find_known_segments(check: Check, columns: Columns) -> Findings:
     texts = columns.output if p.of == "output" else columns.input
     rows = []
     for index, one in enumerate(masked(columns, check.wordings, of=p.of)):
-        unknown = [segment for segment in _segments(one, p.size) if segment.text not in p.known]
+        unknown = [segment for segment in _segments(one) if segment.text not in p.known]
         if not unknown:
             continue
         text = texts[index]
@@ -114,31 +104,19 @@ def _propose_known_segments(columns: Columns) -> list[Proposal]:
     if len(columns.output) < _FEWEST_ROWS or (of == "output" and not any(columns.fields)):
         return []
     rows = masked(columns, inferred_wordings(columns), of=of)
-    proposals = []
-    # Single words of an output are the matter of `known_words`.
-    for size in ("segment", "word")[: 1 if of == "output" else 2]:
-        cut = [frozenset(segment.text for segment in _segments(one, size)) for one in rows]
-        learn = partial(_recurring, times=_SEVERAL[size])
-        known = learn(cut)
-        holds = held_out(cut, columns.input, learn, lambda known, segments: segments <= known)
-        lost = 1 - sum(holds) / len(holds)
-        if 0 < len(known) <= _MOST and lost <= _MOST_LOST:
-            entry: dict[str, Any] = {"segments": sorted(known)}
-            entry |= {"size": size} if size != "segment" else {}
-            entry |= {"of": of} if of != "output" else {}
-            # New requests bring new words: a list of words may advise but not reject.
-            most: Level = "must" if size == "segment" else "should"
-            proposals.append(
-                Proposal(entry, note=f"{len(known)} {size}s", most=most, held_out=(sum(holds), len(holds)))
-            )
-            if lost <= _HARDLY:
-                break  # known segments consist of known words
-    return proposals
+    cut = [frozenset(segment.text for segment in _segments(one)) for one in rows]
+    known = _recurring(cut)
+    holds = held_out(cut, columns.input, _recurring, lambda known, segments: segments <= known)
+    if not 0 < len(known) <= _MOST or sum(holds) < (1 - _MOST_LOST) * len(holds):
+        return []
+    entry = {"segments": sorted(known)} | ({"of": of} if of != "output" else {})
+    return [Proposal(entry, note=f"{len(known)} segments", held_out=(sum(holds), len(holds)))]
 
 
-def _recurring(cut: Sequence[frozenset[str]], *, times: int) -> frozenset[str]:
+def _recurring(cut: Sequence[frozenset[str]]) -> frozenset[str]:
+    """The segments that several texts have."""
     counts = Counter(segment for segments in cut for segment in segments)
-    return frozenset(segment for segment, count in counts.items() if count >= times)
+    return frozenset(segment for segment, count in counts.items() if count >= _SEVERAL)
 
 
 KNOWN_SEGMENTS = Kind(

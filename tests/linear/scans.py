@@ -88,7 +88,7 @@ CHECKS = {
     "ends_with": ["any: ['{package}'], when: package"],
     "vocabulary": ["preferred: {low dropout: [LDO, Low-Dropout]}, forbidden: [cheap]"],
     "known_words": ["words: [box, red, big]"],
-    "known_segments": ["segments: ['{package}', box]", "segments: [box], size: word, of: request"],
+    "known_segments": ["segments: ['{package}', box]", "segments: [box], of: request"],
     "field_context": ["never: {'box _': [package], '_ , {size}': [x]}, negations: en, explained_by: [red]",
                       "never: {box: ['part: box']}, of: request"],
     "punctuation": ["end: none, exclamation_marks: 0", "end: '.', quotes: curly, dashes: en"],

@@ -43,7 +43,7 @@ CHECKS = {
     "sums": ["total: 100", "unit: V, total: 8"],
     "allowed": ["values: [red, blue, Box]", "field: package, separator: ', '", "values: ['5', '3'], regex: '([0-9])A'"],
     "known_words": ["words: [box, red, big]"],
-    "known_segments": ["segments: ['{package}', 'box {size}', red]", "segments: [box, red], size: word, of: request"],
+    "known_segments": ["segments: ['{package}', 'box {size}', red]", "segments: [box, red], of: request"],
     "field_context": ["never: {'box _': [size], '_ red': [package]}, negations: en", "never: {red: ['a: 1']}, of: request"],
     "html": ["tags: [p, b], required: [p]", "structure: ['p+']"],
     "python": ["call: json.loads"],
