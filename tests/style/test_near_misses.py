@@ -66,12 +66,11 @@ def test_learnt_rules_catch_swaps_that_the_others_accept():
     assert int(check_outputs(restaurants(), inferred.schema).shares()["acceptable"].sum()) == len(restaurants())
 
 
-@pytest.mark.slow
 def test_near_misses_do_not_depend_on_the_order_of_the_rows():
-    style = infer_style(restaurants()).schema
-    assert measure_near_misses(restaurants().sample(fraction=1.0, shuffle=True, seed=3), style) == measure_near_misses(
-        restaurants(), style
-    )
+    style = parse_style("checks: [{kind: length, unit: lines, max: 1}]")
+    rows, mixed = restaurants(), restaurants().sample(fraction=1.0, shuffle=True, seed=3)
+    assert measure_near_misses(rows, style).survivors
+    assert measure_near_misses(mixed, style) == measure_near_misses(rows, style)
 
 
 def test_what_another_row_answers_to_the_same_request_is_no_near_miss():
