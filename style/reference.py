@@ -159,9 +159,9 @@ EXAMPLES = [
         "those of the output's values in the request, and a place without `_` is a word of the request, for which an output "
         "never chooses these values (`transistor: [\"kind: diode\"]`)",
         {"kind": "field_context", "never": {"for _": ["package"]}}, "NPN transistor in TO-92, for 45 V",
-        "NPN transistor for TO-92", "places at which a field never stands though it would at least five times by chance, and "
-        "negations, if requests explain nearly all; counted on examples held out, and only if that tells near misses from the "
-        "examples' own outputs", PART,
+        "NPN transistor for TO-92", "places at which a field never stands though it would several times by chance, and negations "
+        "if hardly an output has one that its request does not explain; counted on examples held out, and only if that tells "
+        "near misses from the examples' own outputs", PART,
     ),
     KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",

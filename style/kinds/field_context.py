@@ -27,7 +27,8 @@ _MOST_LOST = 0.04  # of held-out examples: a rule that loses more is no must rul
 _MOST_PLACES = 200
 _MOST_CHOICES, _USES = 100, 5  # values of a field that is chosen from a list, and examples of one of them
 _EXPLAINS, _EXPLAINED = 3, 0.5  # negations that a word of the request explains, and their share of its examples
-_FEWEST_NEGATIONS, _UNEXPLAINED = 20, 0.2
+_FEWEST_NEGATIONS = 10
+_UNEXPLAINED, _RARE = 0.2, 0.01  # of the negations, or of the outputs: a style that hardly denies anything
 _WORD = re.compile(r"\w+")
 
 
@@ -296,7 +297,7 @@ def _parts(place: str) -> Iterator[str]:
 
 
 def _proposed_negations(columns: Columns) -> list[Proposal]:
-    """A rule about negations, where nearly all of them are explained by their requests."""
+    """A rule about negations, where hardly one is not explained by its request."""
     language = negation_language(columns.output)
     if language is None:
         return []
@@ -307,7 +308,7 @@ def _proposed_negations(columns: Columns) -> list[Proposal]:
         examples, columns.input, _explaining, lambda by, one: not one[0] or one[1] or not by.isdisjoint(one[2])
     )
     broken, count = len(holds) - sum(holds), int(denied.sum())
-    if count < _FEWEST_NEGATIONS or broken > _UNEXPLAINED * count:
+    if count < _FEWEST_NEGATIONS or broken > max(_UNEXPLAINED * count, _RARE * len(holds)):
         return []
     entry = {"negations": language, "explained_by": sorted(_explaining(examples))}
     note = f"{count - broken:,} of {count:,} negations are explained by the request"
