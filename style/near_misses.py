@@ -174,7 +174,7 @@ class _Maker:
             for value in values:
                 pool[value.name].append(self.texts[row][value.start : value.end])
         self.pool = {name: list(dict.fromkeys(texts)) for name, texts in pool.items()}
-        self.language = negation_language(self.texts)
+        self.language = negation_language((*self.texts, *self.requests))
         self._words = [frozenset(map(str.lower, _WORDS.findall(text))) for text in self.requests]
 
     def _copied(self) -> list[list[_Value]]:
