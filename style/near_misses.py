@@ -174,14 +174,14 @@ class _Maker:
             for value in values:
                 pool[value.name].append(self.texts[row][value.start : value.end])
         self.pool = {name: list(dict.fromkeys(texts)) for name, texts in pool.items()}
-        self.language = negation_language((*self.texts, *self.requests))
+        self.language = negation_language(self.texts) or negation_language(self.requests)
         self._words = [frozenset(map(str.lower, _WORDS.findall(text))) for text in self.requests]
 
     def _copied(self) -> list[list[_Value]]:
         found = []
         for row, one in enumerate(masked(self.columns, {})):
             places = one.places(self.texts[row])
-            values = [_Value(*places[slot.piece], slot.name) for slot in one.slots]
+            values = [_Value(*places[at], name) for at, name, _ in one.slots]
             found.append(values or _shared_spans(self.texts[row], self.requests[row]))
         return found
 

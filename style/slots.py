@@ -33,12 +33,9 @@ Form = tuple[str, ...]  # a way to write a value: its tokens as they are compare
 Begun = tuple[tuple[Form, str], ...]  # the ways that begin with one word, each with the name of the field
 
 
-class Slot(NamedTuple):
-    """A value in a masked text: the number of its piece, the name of its field, and how many tokens it has."""
-
-    piece: int
-    name: str
-    tokens: int
+# A value in a masked text: the number of its piece, the name of its field, how many tokens it has. A plain tuple, since
+# there are some in each text.
+Slot = tuple[int, str, int]
 
 
 class Masked(NamedTuple):
@@ -59,7 +56,7 @@ class Masked(NamedTuple):
             start = text.index(token, at)  # only white space and underscores are between tokens
             at = start + len(token)
             spans.append((start, at))
-        several = {slot.piece: slot.tokens for slot in self.slots}
+        several = {number: count for number, _, count in self.slots}
         first, places = 0, []
         for number in range(len(self.pieces)):
             end = first + several.get(number, 1)
@@ -215,7 +212,7 @@ def _with_slots(tokens: Sequence[str], begun: Mapping[str, Begun], words: _Words
         if names:
             name = names[0] if len(names) == 1 else "|".join(sorted(names))
             pieces += low[reached:at]
-            slots.append(Slot(len(pieces), name, best - at))
+            slots.append((len(pieces), name, best - at))
             pieces.append(f"{{{name}}}")
             reached = best
     return Masked(pieces + low[reached:], slots)

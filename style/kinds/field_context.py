@@ -28,7 +28,7 @@ _MOST_PLACES = 200
 _MOST_CHOICES, _USES = 100, 5  # values of a field that is chosen from a list, and examples of one of them
 _EXPLAINS, _EXPLAINED = 3, 0.5  # negations that a word of the request explains, and their share of its examples
 _FEWEST_NEGATIONS = 10
-_UNEXPLAINED, _RARE = 0.2, 0.01  # of the negations, or of the outputs: a style that hardly denies anything
+_UNEXPLAINED, _RARE = 0.2, 0.02  # of the negations, or of the outputs: a style that hardly denies anything
 _WORD = re.compile(r"\w+")
 
 
@@ -207,7 +207,7 @@ def _propose_field_context(columns: Columns) -> list[Proposal]:
     if of == "output" and not any(some.fields):
         return proposals
     wordings = inferred_wordings(columns)
-    counts = Counter(slot.name for one in masked(some, wordings, of=of) for slot in one.slots)
+    counts = Counter(name for one in masked(some, wordings, of=of) for _, name, _ in one.slots)
     # A field that outputs hardly mention costs time in each check and tells nothing.
     usual = [name for name, count in counts.items() if count >= _USUAL * len(some.output)]
     examples = _examples(some, wordings, of, usual)
