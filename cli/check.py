@@ -37,8 +37,7 @@ def command(
     """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
 
     FILE may be a folder or a quoted glob. No style, model or project is needed, and nothing is changed. If no columns are
-    named with --input and --output, or recognised, some are proposed: the longest texts as the output, all others as the
-    input.
+    named with --input and --output, or recognised, some are proposed by their names and texts, with the reason.
     """
     from ..project import check_data
     from ..reports import checkup_text, write_checkup

@@ -1,4 +1,5 @@
 from .check.facts import identifier_like as identifier_like
+from .check.masking import mask_pairs as mask_pairs
 from .check.personal import find_personal as find_personal
 from .check.personal import mask_text as mask_text
 from .check.quality import FAULTS as FAULTS

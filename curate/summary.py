@@ -201,8 +201,8 @@ def _style(style: StyleSchema, discrimination: Discrimination | None) -> StyleIn
 
 
 def _discrimination(corpus: Corpus, style: StyleSchema) -> Discrimination | None:
-    """What the rules accept, on pairs chosen by their content: the same ones however the data are cut into parts."""
-    rows = corpus.in_order[:SAMPLE]
+    """What the rules accept, on the pairs that `measure_discrimination` would draw from all of them."""
+    rows = corpus.sample.arg_sort()[:SAMPLE].to_numpy().astype(np.int64)
     texts = {"input": corpus.requests(rows), "output": corpus.written(rows), "fields": corpus.fields(rows)}
     return measure_discrimination(pl.DataFrame(texts, schema=dict.fromkeys(texts, pl.String)), style)
 

@@ -13,7 +13,8 @@ import polars as pl
 
 from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
-from .columns import Columns, field_text
+from .columns import Columns
+from .fields import field_text
 from .schema import StyleSchema
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second
@@ -73,8 +74,10 @@ def measure_discrimination(
 ) -> Discrimination | None:
     """What `style` accepts on a sample of `pairs` (columns `output`, `input`; optionally `fields`).
 
-    An output is swapped for one of an example with another input and another output. The order of the rows does not
-    matter. None if fewer than 20 examples can be swapped, or if the style has no `must` rule.
+    An output is swapped for one of an example with another input and another output. `infer_style`, `check_style` and
+    `curate` measure it on the same rows, those of the smallest `sample_keys`, so that all say the same; an output that many
+    rows have counts as often. The order of the rows does not matter. None if fewer than 20 examples can be swapped, or if
+    the style has no `must` rule.
     """
     examples = sample(pairs, seed=seed)
     musts = tuple(check for check in style.checks if check.level == "must")
@@ -140,10 +143,15 @@ def inputs_alone(columns: Columns) -> pl.Series:
     return pl.Series("output", texts, dtype=pl.String)
 
 
+def sample_keys(outputs: pl.Series, inputs: pl.Series, *, seed: int = 0) -> pl.Series:
+    """A hash of each pair; the rows with the smallest ones are a sample that depends only on the seed and the content."""
+    texts = zip(outputs.fill_null(""), inputs.fill_null(""), strict=True)
+    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
+    return pl.Series("key", keys, dtype=pl.String)
+
+
 def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
     """Output, input, fields, id and row, in an order that depends only on the seed and the content."""
-    texts = zip(pairs["output"].fill_null(""), pairs["input"].fill_null(""), strict=True)
-    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
     row = pairs["row"] if "row" in pairs.columns else pl.Series(range(1, len(pairs) + 1), dtype=pl.UInt32)
     fields = pairs["fields"] if "fields" in pairs.columns else pl.Series([None] * len(pairs), dtype=pl.String)
     table = pairs.select(
@@ -151,6 +159,6 @@ def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
         fields=fields.cast(pl.String),
         id=pairs["id"] if "id" in pairs.columns else pl.format("row {}", row),
         row=row,
-        key=pl.Series(keys, dtype=pl.String),
+        key=sample_keys(pairs["output"], pairs["input"], seed=seed),
     )
     return table.sort("key", "fields", "id").drop("key")

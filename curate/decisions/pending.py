@@ -1,6 +1,7 @@
 """Finds rows of a curated run: those that wait for a person's decision, or those that a filter names."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -39,12 +40,14 @@ class RowFilter:
         return bool(self.outcomes or self.rules or self.fields)
 
 
-def find_rows(run: Path, which: RowFilter, *, decided: Collection[str] = ()) -> pl.DataFrame:
+def find_rows(
+    run: Path, which: RowFilter, *, decided: Collection[str] = (), dropped: Collection[str] = ()
+) -> pl.DataFrame:
     """The rows that fit, in their order; without a filter those that wait: conflicts, then quarantined and repaired rows.
 
     Columns: `row, id, outcome, split, rule, evidence, other_id, similarity, fixed`; a repaired row has the outcome
-    `repaired`, and the rules that changed it. Rows with ids in `decided` wait no longer, nor does the other side of their
-    conflicts.
+    `repaired`, and the rules that changed it. Rows with ids in `decided` wait no longer, nor do those whose
+    conflicts they settle: a row that is kept settles those of all that contradict it, one that is `dropped` its own.
 
     Raises:
         DataError: the run is not curated, or damaged.
@@ -59,8 +62,9 @@ def find_rows(run: Path, which: RowFilter, *, decided: Collection[str] = ()) -> 
         rule=pl.when(repaired).then("fixed").otherwise("rule"),
     ).select(_COLUMNS)
     if not which:
-        settled = pl.col("id").is_in(list(decided)) | pl.col("other_id").is_in(list(decided)).fill_null(False)
-        return _together(rows.filter(pl.col("outcome").is_in(WAITING) & ~settled))
+        waiting = rows.filter(pl.col("outcome").is_in(WAITING))
+        settled = _settled(waiting.filter(outcome="conflict"), ledger, set(decided), set(dropped))
+        return _together(waiting.filter(~pl.col("id").is_in([*decided, *settled])))
     if which.rules:
         rows = rows.filter(pl.col("rule").is_in(_rules(rows["rule"], which.rules)))
     if which.outcomes:
@@ -69,6 +73,28 @@ def find_rows(run: Path, which: RowFilter, *, decided: Collection[str] = ()) -> 
             pl.col("outcome").is_in([*which.outcomes, *([REPAIRED] if "kept" in which.outcomes else [])])
         )
     return rows.filter(pl.col("row").is_in(_with_fields(run, which.fields))) if which.fields else rows
+
+
+def _settled(
+    conflicts: pl.DataFrame, ledger: pl.DataFrame, decided: Collection[str], dropped: Collection[str]
+) -> list[str]:
+    """The ids of undecided rows that are in conflict with no row any more.
+
+    A row names one other row, though several may contradict it, also copies of one: a conflict is one of two contents.
+    """
+    named = pl.concat([conflicts["id"], conflicts["other_id"].drop_nulls(), pl.Series("id", [*decided], pl.String)])
+    known = ledger.filter(pl.col("id").is_in(named.implode()))
+    content = pl.coalesce("content", "id") if "content" in ledger.columns else "id"
+    of = dict(known.select("id", content).rows())
+    against: dict[str, set[str]] = defaultdict(set)
+    for id, other in conflicts.select("id", "other_id").drop_nulls().rows():
+        against[of[id]].add(of.get(other, other))
+        against[of.get(other, other)].add(of[id])
+    left = {of[id] for id in conflicts["id"] if id not in decided}
+    kept = {of.get(id, id) for id in decided if id not in dropped}
+    gone = {of.get(id, id) for id in dropped} - left
+    over = {one for one, others in against.items() if one in kept or others & kept or others <= gone}
+    return [id for id in conflicts["id"] if of[id] in over]
 
 
 def _together(rows: pl.DataFrame) -> pl.DataFrame:

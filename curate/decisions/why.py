@@ -14,7 +14,7 @@ import polars as pl
 from ...core import DataError, notebook_page, open_stored, printable, read_stored_lines, stored_line
 from ...style import field_text, render_fields
 from ..match import GRAM
-from ..read import comparable, comparable_fields
+from ..read import comparable_fields, comparable_input
 from ..run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
 from ..split import SPLITS
 
@@ -66,7 +66,7 @@ def _grams(text: str) -> frozenset[str]:
 
 def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
     if pair["fields"] is None:
-        return comparable(pair["input"])
+        return comparable_input(pair["input"], None, identifiers)
     return comparable_fields(pair["fields"], identifiers)
 
 
@@ -201,10 +201,11 @@ class Explanation:
         return f"{title} {_named(self.other_id or '')} ({similarity}row {self.other_row}, {outcome})"
 
 
-def why(run: Path, row_or_id: str) -> Explanation:
+def why(run: Path, row_or_id: str, *, nearest: bool = True) -> Explanation:
     """The explanation of the row with this id or, if no id matches, of this row number.
 
-    `row 817` is the row of that number, even if another one has the id `817`.
+    `row 817` is the row of that number, even if another one has the id `817`. With `nearest`, a kept row is compared with
+    the most similar kept one, which is searched for.
 
     Raises:
         DataError: there is no such row (the closest ids and the range of rows are named), or the run is not curated.
@@ -218,7 +219,8 @@ def why(run: Path, row_or_id: str) -> Explanation:
         raise DataError(_unknown(run, row_or_id))
     entry = found.row(0, named=True)
     pair = _pair(run, entry)
-    near = nearest_kept(run, pair) if entry["outcome"] == "kept" and pair is not None else None
+    searched = nearest and entry["outcome"] == "kept" and pair is not None
+    near = nearest_kept(run, pair) if searched and pair is not None else None
     other_id, similarity = near or (entry["other_id"], entry["similarity"])
     other = _entry(run, other_id)
     other_pair = None if other is None else _pair(run, other)

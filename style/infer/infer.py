@@ -25,9 +25,14 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
+<<<<<<< HEAD
     held_out_evidence,
     joined_fields,
+=======
+    joined_lists,
+>>>>>>> main
     joined_spellings,
+    telling,
     wilson_low,
     with_ids,
     without_redundant,
@@ -39,6 +44,7 @@ from .wordings import propose_wordings
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
 FEWEST_EXAMPLES = 20
+_OF_PROSE = ("case", "known_words", "no_repeats")  # kinds that say nothing of queries and other code
 _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
 # A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
@@ -99,8 +105,13 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
+<<<<<<< HEAD
     wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
     proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+=======
+    kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
+    proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
+>>>>>>> main
     proposals += propose_for_pieces(columns)
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
@@ -113,6 +124,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         different=len(different),
         left_out=len(written) - len(different),
         wordings=wordings,
+        pairs=pairs,
     )
 
 
@@ -133,9 +145,10 @@ def _about_worded(
 
 
 def _different(examples: pl.DataFrame) -> pl.DataFrame:
-    """The first example of each output; of labels, which recur by nature, each different pair."""
-    labels = label_counts(examples["output"].str.strip_chars())
-    subset = ["output"] if labels.is_empty() else ["output", "input"]
+    """The first example of each output; of labels and JSON, which recur by nature, each different pair."""
+    outputs = examples["output"].str.strip_chars()
+    recurring = mostly_json(outputs) or not label_counts(outputs).is_empty()
+    subset = ["output", "input"] if recurring else ["output"]
     return examples.unique(subset, keep="first", maintain_order=True)
 
 
@@ -150,9 +163,11 @@ def infer_proposed(
     different: int | None = None,
     left_out: int = 0,
     wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    pairs: pl.DataFrame | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
-    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style.
+    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style. What the rules accept is
+    measured on the `pairs`, by default the examples.
 
     `columns` are the examples as the checks read them.
     """
@@ -160,7 +175,7 @@ def infer_proposed(
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    rules = joined_fields(rules, columns, examples)
+    rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
         message = ". ".join(filter(None, (message, fewer)))
@@ -176,11 +191,17 @@ def infer_proposed(
     )  # fmt: skip
     schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
+<<<<<<< HEAD
     found = measure_discrimination(examples, schema)
     near = measure_near_misses(examples, schema)
     text = write(found, near)  # the same rules, with what they accept in comments
     measured = (one.sentence for one in (found, near) if one)
     sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
+=======
+    found = measure_discrimination(examples if pairs is None else pairs, schema)
+    text = write(found)  # the same rules, with what they accept in comments
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+>>>>>>> main
     message = " ".join(filter(None, sentences))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
 
@@ -251,7 +272,7 @@ def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
     when = [entry.get(key) for key in ("when", "each", "part")]
     if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
-        return repr((entry["kind"], when))
+        return repr((entry["kind"], entry.get("facts"), when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
     if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
         keys["any"] = "the same text"
