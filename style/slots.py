@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
-from .columns import Columns, field_text
+from .columns import Columns
 from .facts.values import DATE, MONTHS, read_date
+from .fields import field_text
 from .schema import Wordings
 from .wordings import value_key
 from .words import mostly_json

@@ -11,12 +11,8 @@ import polars as pl
 
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
-<<<<<<< HEAD
-from ..discrimination import SAMPLE
+from ..discrimination import FEWEST, SAMPLE, other_outputs
 from ..near_misses import near_misses
-=======
-from ..discrimination import FEWEST, other_outputs
->>>>>>> main
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words

@@ -25,12 +25,8 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
-<<<<<<< HEAD
     held_out_evidence,
-    joined_fields,
-=======
     joined_lists,
->>>>>>> main
     joined_spellings,
     telling,
     wilson_low,
@@ -105,13 +101,9 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-<<<<<<< HEAD
     wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
-    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
-=======
     kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
     proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
->>>>>>> main
     proposals += propose_for_pieces(columns)
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
@@ -191,17 +183,11 @@ def infer_proposed(
     )  # fmt: skip
     schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
-<<<<<<< HEAD
-    found = measure_discrimination(examples, schema)
-    near = measure_near_misses(examples, schema)
+    given = examples if pairs is None else pairs
+    found, near = measure_discrimination(given, schema), measure_near_misses(given, schema)
     text = write(found, near)  # the same rules, with what they accept in comments
     measured = (one.sentence for one in (found, near) if one)
     sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
-=======
-    found = measure_discrimination(examples if pairs is None else pairs, schema)
-    text = write(found)  # the same rules, with what they accept in comments
-    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
->>>>>>> main
     message = " ".join(filter(None, sentences))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
 

@@ -12,11 +12,8 @@ import numpy as np
 
 from ..columns import Columns, text_fields
 from ..facts.names import JOINERS
-<<<<<<< HEAD
-from ..learned import inferred_wordings
-=======
 from ..fields import field_text
->>>>>>> main
+from ..learned import inferred_wordings
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
