@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from ..core import Clock
-from ..style import StyleSchema, all_fields, field_text
+from ..style import StyleSchema, all_fields, field_text, sample_keys
 from .check import Findings, examine, find_places, is_label, mask_groups, mask_part, personal_note
 from .decisions import Override
 from .each import InMemory, Kept
@@ -151,6 +151,7 @@ def check_part(pairs: pl.DataFrame, *, changes: Changes, request: CurateRequest,
         outputs["key"].alias("output"),
         none.scatter(findings.repairs["index"], repaired["key"]).alias("repaired"),
         pairs["output"].str.len_chars().alias("length"),
+        _sample_keys(pairs, request.style).alias("sample"),
         pl.Series("long", [not is_label(text) for text in compared], dtype=pl.Boolean),
         *(pl.Series(f"value {name}", values, dtype=pl.String) for name, (values, _) in taken.items()),
     )
@@ -170,6 +171,13 @@ def check_part(pairs: pl.DataFrame, *, changes: Changes, request: CurateRequest,
         fields,
         clock.seconds,
     )
+
+
+def _sample_keys(pairs: pl.DataFrame, style: StyleSchema | None) -> pl.Series:
+    """The keys by which pairs are drawn to measure a style; null without one."""
+    if style is None:
+        return pl.repeat(None, len(pairs), dtype=pl.String, eager=True)
+    return sample_keys(pairs["output"], pairs["input"])
 
 
 def _keyed(texts: Sequence[str], buckets: int) -> pl.DataFrame:

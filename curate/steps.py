@@ -13,11 +13,13 @@ import polars as pl
 from ..core import DataError, say
 from .check_parts import CheckedPairs
 from .decisions import despite_decision, preferred_first, settle_decided
-from .match import Corpus, Outcomes, Relations, rank_rows
+from .match import Corpus, Outcomes, Relations, listed_synonyms, rank_rows
 from .match import relate as relate_rows
+from .mispaired import Mispaired, find_mispaired
 from .paraphrases import Meaning, load_embedding
 from .read import RawPairs, salted
 from .records import Certificate
+from .run_files import MISPAIRED
 from .settings import CurateSettings
 from .split import (
     LOOK_FIRST,
@@ -69,8 +71,9 @@ def relate(pairs: CheckedPairs, settings: CurateSettings, *, pinned: PinnedSplit
     # What may be dropped for leaking: rows with a given side and, if there are any, rows of groups.
     droppable = ((given >= 0) | corpus.pairs["group"].is_not_null().to_numpy()) & (given >= 0).any()
     relations = relate_rows(
-        corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method, droppable=droppable
-    )
+        corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method, droppable=droppable,
+        synonyms=listed_synonyms(pairs.style),
+    )  # fmt: skip
     return RelatedPairs(relations, rank, stated, before, pinned.hints(corpus.content))
 
 
@@ -222,9 +225,10 @@ def certify(
         divided = without_crossing(divided, crossing, pairs)
         certificate, _, answers = _search(pairs.corpus, divided, settings)
     in_test = (divided.kept["split"] == "test").to_numpy()
-    if (answers.verbatim | answers.similar)[in_test].sum() > LOOK_FIRST * in_test.sum():
+    share = (answers.verbatim | answers.similar)[in_test].sum() / max(1, in_test.sum())
+    if share > LOOK_FIRST:
         advice = grouping_advice(
-            pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated
+            pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated, share=share
         )
         certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
     return CertifiedPairs(divided.table, divided.kept, divided.outcomes, divided.placed, certificate)
@@ -235,3 +239,24 @@ def _search(corpus: Corpus, divided: SplitPairs, settings: CurateSettings) -> tu
     answers = find_answers(corpus, kept, rows, threshold=threshold)
     ties = divided.placed.ties
     return *make_certificate(corpus, kept, rows, threshold=threshold, ties=ties, answers=answers), answers
+
+
+def list_mispaired(
+    pairs: CheckedPairs, related: RelatedPairs, certified: CertifiedPairs
+) -> tuple[CertifiedPairs, Mispaired]:
+    """Name the kept rows whose output fits the request of another row better; those kept by decision are settled."""
+    outcomes, ids = certified.outcomes, pairs.ids
+    found = find_mispaired(pairs.corpus, related.relations, np.flatnonzero(outcomes.kept))
+    found = found.among(~pairs.decided.kept)
+    evidence = []
+    for row, better in zip(found.rows.tolist(), found.better.tolist(), strict=True):
+        fits = (
+            "Its output does not fit its request."
+            if better < 0
+            else f'Its output fits the request of "{ids[better]}" better.'
+        )
+        evidence.append(f"{outcomes.evidence[row]} {fits}" if outcomes.evidence[row] else fits)
+    outcomes = outcomes.mark(
+        found.rows, "kept", rule=MISPAIRED, evidence=evidence, other=found.better, similarity=found.probability
+    )
+    return replace(certified, outcomes=outcomes), found

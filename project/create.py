@@ -1,19 +1,19 @@
 """A new project folder: empty, or mapped from a file of pairs."""
 
 import json
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import yaml
 
-from ..core import ConfigError, Console, write_whole
-from ..curate import Checkup, RawPairs, check_pairs, identifier_like, proposed_reading
+from ..core import ConfigError, Console, printable, write_whole
+from ..curate import Checkup, mask_pairs
 from ..style import infer_style
-from .curation.style import reading_settings, take_pairs
+from .curation.check import Advised, check_data
+from .curation.style import take_pairs
 from .project import PROJECT_FILE
 from .run import console_for
 from .runs import from_run
@@ -36,8 +36,7 @@ checks:
 PROJECT = """\
 [data]
 path = {path}
-{columns}{group}
-{identifiers}
+{data}
 
 [style]
 path = "style.yaml"
@@ -50,7 +49,7 @@ path = "style.yaml"
 # gradient_checkpointing = true  # if that is not enough: a third slower
 # drop_long = true         # drop pairs that are longer than the model's context instead of failing
 
-# [curate]
+{curate}
 # fix = "safe"             # repair outputs that break a rule and keep them for training; test rows stay as written
 
 [evaluate.prompted]
@@ -74,7 +73,6 @@ few_shot = 3
 # price_input = 0.30
 # price_output = 1.20
 """
-_SAMPLE_ROWS = 20_000  # more rows add no information about the roles of columns
 GROUP = '# group = "family"         # rows that belong in the same split: a product family, an author'
 IDENTIFIERS = '# identifiers = ["sku"]    # fields that name the item without describing it'
 
@@ -102,18 +100,18 @@ def create_project(
 ) -> Created:
     """Create a folder with tuneworth.toml and a style.yaml, inferred from the examples in the file `pairs`.
 
-    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised; if no column is recognised as
-    the output, the one with the longest texts is taken. If the examples have no common style, or there is no file,
-    style.yaml is a basic starting point.
+    `reading` may set `input`, `output`, `encoding` and `delimiter` if they are not recognised; what `check_data` proposes and
+    recommends is written with its reason. If the examples have no common style, or there is no file, style.yaml is a basic
+    starting point.
 
     Raises: ConfigError if such files already exist; DataError if there is no pair.
     """
     talk, folder = console_for(talk, seed), Path(folder)
     if pairs is None:
-        settings = PROJECT.format(path='"pairs.jsonl"', columns="", group=GROUP, identifiers=IDENTIFIERS)
+        settings = PROJECT.format(path='"pairs.jsonl"', data=f"{GROUP}\n{IDENTIFIERS}", curate="# [curate]")
         style, recognised, checkup = STYLE.format(name=_yaml(folder.resolve().name), low=1, high=200), {}, None
     else:
-        settings, style, recognised, checkup = _from_examples(Path(pairs), folder, _proposed(pairs, reading), talk)
+        settings, style, recognised, checkup = _from_examples(Path(pairs), folder, reading, talk)
     files = {folder / "style.yaml": style, folder / PROJECT_FILE: settings}  # the project file last: it marks a project
     taken = [file.name for file, text in files.items() if file.exists() and not _holds(file, text)]
     if taken:
@@ -127,34 +125,58 @@ def _holds(file: Path, text: str) -> bool:
     return file.is_file() and file.read_bytes() == text.encode()
 
 
-def _proposed(file: str | Path, reading: Mapping[str, Any]) -> dict[str, Any]:
-    """How to read the file, with a proposal for columns that are neither stated nor recognised."""
-    chosen = proposed_reading(file, reading_settings(file, **reading))
-    if chosen is None:
-        return {**reading}
-    columns = {"input": chosen.input, "output": chosen.output, "id": chosen.id}
-    return {**reading, **{name: column for name, column in columns.items() if column is not None}}
-
-
 def _from_examples(
     file: Path, folder: Path, reading: Mapping[str, Any], talk: Console
 ) -> tuple[str, str, dict[str, Any], Checkup]:
     """The project file, the style file, what was recognised in the examples, and their check-up."""
-    raw = take_pairs(file, talk=talk, **reading)
-    some = replace(raw, pairs=raw.pairs.head(_SAMPLE_ROWS))
-    checkup = check_pairs(some)
+    checked = check_data(file, **reading)
+    data, curate = (checked.settings.get(table, {}) for table in ("data", "curate"))
+    if checked.checkup.reason:
+        talk.note(checked.checkup.reason)
+    raw = take_pairs(file, talk=talk, **{name: _as_stated(one.value) for name, one in data.items()})
     name = folder.resolve().name
-    inferred = infer_style(raw.pairs, name=name, source=file.name, seed=talk.seed)
+    pairs = mask_pairs(raw.pairs) if "mask" in curate else raw.pairs  # as they will be curated
+    inferred = infer_style(pairs, name=name, source=file.name, seed=talk.seed)
     fallback = "" if inferred.found_style else "; style.yaml is a basic starting point"
     talk.note(f"{inferred.message}{fallback}")
+    lines = [
+        *_advised_lines(data),
+        *([] if "group" in data else [GROUP]),
+        *([] if "identifiers" in data else [IDENTIFIERS]),
+    ]
     settings = PROJECT.format(
         path=_toml(from_run(folder, file)),
-        columns="".join(f"{key} = {_toml(value)}\n" for key, value in reading.items()),
-        group=_id_line(checkup) + _group_line(some, checkup),
-        identifiers=_identifiers_line(some.pairs),
+        data="\n".join(lines),
+        curate="\n".join(_curate_lines(curate, checked.checkup)),
     )
     recognised = {"recognised": raw.shape, "found_style": inferred.found_style, "message": inferred.message}
-    return settings, inferred.text or _plain_style(name, raw.pairs), recognised, checkup
+    return settings, inferred.text or _plain_style(name, pairs), recognised, checked.checkup
+
+
+def _as_stated(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _advised_lines(settings: Mapping[str, Advised]) -> Iterator[str]:
+    """Each setting, after the reason for it."""
+    for name, one in settings.items():
+        if one.reason:
+            yield _comment(one.reason)
+        yield f"{name} = {_toml(one.value)}"
+
+
+def _curate_lines(settings: Mapping[str, Advised], checkup: Checkup) -> Iterator[str]:
+    """The table `[curate]`, with those settings as comments that a person must choose."""
+    yield "[curate]" if settings else "# [curate]"
+    yield from _advised_lines(settings)
+    for finding in checkup.findings:
+        if finding not in checkup.advised and (finding.setting or "").startswith("[curate] "):
+            yield _comment(finding.title)
+            yield f"# {(finding.setting or '').removeprefix('[curate] ')}"
+
+
+def _comment(text: str) -> str:
+    return printable(f"# {' '.join(text.split())}")
 
 
 def _plain_style(name: str, pairs: pl.DataFrame) -> str:
@@ -162,43 +184,6 @@ def _plain_style(name: str, pairs: pl.DataFrame) -> str:
     words = pairs["output"].str.count_matches(r"\S+")
     low, high = words.quantile(0.01, "lower"), words.quantile(0.99, "higher")
     return STYLE.format(name=_yaml(name), low=int(low or 1), high=int(high or 1))
-
-
-def _id_line(checkup: Checkup) -> str:
-    """A line that proposes an id column, if there is none yet."""
-    finding = checkup.finding("id_column")
-    return "" if finding is None else f"# id = {_toml(finding.values['column'])}  # another value in each row\n"
-
-
-def _group_line(raw: RawPairs, checkup: Checkup) -> str:
-    """A line that proposes a group column: one that ties rows with the same output or similar inputs, else one with few rows
-    for each value."""
-    pairs = raw.pairs
-    if pairs["group"].null_count() < len(pairs):
-        return ""
-    for finding in (checkup.finding("variants"), checkup.finding("groups")):
-        if finding is not None and finding.values["column"]:
-            why = finding.title.rstrip(".")
-            return f"# group = {_toml(finding.values['column'])}  # rows of one group belong in the same split: {why}"
-    columns: dict[str, list[Any]] = {}
-    for number, text in enumerate(pairs["meta"]):
-        for name, value in (json.loads(text) if text else {}).items():
-            columns.setdefault(name, [None] * len(pairs))[number] = str(value)
-    sizes = {name: Counter(values) for name, values in columns.items() if None not in values}
-    # Groups are not split up, so the largest must easily fit into the smallest split.
-    fitting = {name: len(s) for name, s in sizes.items() if len(s) < len(pairs) and max(s.values()) <= len(pairs) / 20}
-    if not fitting:
-        return GROUP
-    name = min(fitting, key=lambda name: (fitting[name], name))
-    return f"# group = {_toml(name)}  # rows of one group belong in the same split; {fitting[name]:,} groups"
-
-
-def _identifiers_line(pairs: pl.DataFrame) -> str:
-    """A line that proposes identifiers: the input fields with a different value in every request."""
-    names = identifier_like(pairs)
-    if not names:
-        return IDENTIFIERS
-    return f"# identifiers = {_toml(names)}  # fields that name the item without describing it"
 
 
 def _toml(value: Any) -> str:

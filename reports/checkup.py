@@ -40,7 +40,8 @@ def checkup_brief(checkup: Checkup) -> str:
     shown = [finding for finding in checkup.findings if finding.severity != "low"][:_BRIEF]
     rest = len(checkup.findings) - len(shown)
     lines = [line for finding in shown for line in filled(f"- {finding.title}", indent=2)]
-    return "\n".join([*lines, f"- {say.count(rest, 'more finding')}: see tuneworth check"] if rest else lines)
+    more = f"- {say.count(rest, 'more finding' if shown else 'finding')} of less weight: see tuneworth check"
+    return "\n".join([*lines, more] if rest else lines)
 
 
 def _overview(checkup: Checkup) -> Iterator[str]:
@@ -49,7 +50,9 @@ def _overview(checkup: Checkup) -> Iterator[str]:
         f"{say.count(checkup.distinct_inputs, 'distinct input')}, {say.count(checkup.distinct_outputs, 'distinct output')}"
     )
     if checkup.proposed:
-        yield from filled(" ".join(_proposed(checkup.proposed)))
+        named = "No column was named or recognised. " if "output" in checkup.proposed else ""
+        other = " If that is wrong, name them with --input and --output." if named else ""
+        yield from filled(f"{named}{checkup.reason}{other}")
     yield from filled(f"Read as: {_shape(checkup)}")
     words = {name: spread["words"] for name, spread in checkup.lengths.items()}
     yield from filled(
@@ -58,17 +61,6 @@ def _overview(checkup: Checkup) -> Iterator[str]:
             f"{name}s {say.count(n['median'])} (median), at most {say.count(n['longest'])}" for name, n in words.items()
         )
     )
-
-
-def _proposed(columns: Mapping[str, str]) -> Iterator[str]:
-    """The columns that were chosen, in sentences."""
-    if "output" in columns:
-        yield (
-            f'No column was named or recognised. The longest texts were taken as the output ("{columns["output"]}"), '
-            "all other columns as the input."
-        )
-    if "id" in columns:
-        yield f'"{columns["id"]}" has another value in each row and was taken as the id.'
 
 
 def _shape(checkup: Checkup) -> str:

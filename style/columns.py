@@ -19,6 +19,9 @@ _SLOT = re.compile(r"\{([^{}]+)\}")
 PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
 
 
+_SEEN = 50
+
+
 def field_names(text: str) -> list[str]:
     """The fields named as `{field}` in a text."""
     return _SLOT.findall(text)
@@ -74,6 +77,12 @@ class Columns:
     def protected(self) -> Protected:
         """The protected spans of the outputs."""
         return Protected(self.output)
+
+    @cached_property
+    def has_prose(self) -> bool:
+        """Whether most of the first outputs have words that are not in protected spans: a query has none."""
+        first = range(min(len(self.output), _SEEN))
+        return 2 * sum(any(map(str.isalpha, self.protected.prose(row))) for row in first) > len(first)
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:

@@ -7,7 +7,6 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -66,34 +65,6 @@ class Discrimination(Passing):
         )
 
 
-class RuleInUse(Record):
-    """A check of the style."""
-
-    kind: str
-    """Kind of check, such as length or grounded."""
-    level: Literal["must", "should"]
-    """Severity: an output that breaks a must rule is unacceptable."""
-    about: Literal["form", "wording", "facts", "correctness"]
-    """Aspect of the output that it checks."""
-    sentence: str
-    """Rule as written in the guide."""
-
-
-class StyleInUse(Record):
-    """Style that the rows were checked against; null without one."""
-
-    name: str
-    """Name of the style."""
-    about: str | None = None
-    """Description of what the outputs are."""
-    reviewed: bool
-    """Whether a person has reviewed the style; false for an inferred style until someone has."""
-    checks: Mapping[str, RuleInUse]
-    """Checks of the style, by check id."""
-    discrimination: Discrimination | None
-    """How well the must rules tell correct outputs from incorrect ones; null if it was not measured."""
-
-
 def measure_discrimination(
     pairs: pl.DataFrame,
     style: StyleSchema,
@@ -103,19 +74,18 @@ def measure_discrimination(
 ) -> Discrimination | None:
     """What `style` accepts on a sample of `pairs` (columns `output`, `input`; optionally `fields`).
 
-    An output is swapped for one of an example with another input and another output. The order of the rows does not
-    matter. None if fewer than 20 examples can be swapped, or if the style has no `must` rule.
+    An output is swapped for one of an example with another input and another output. `infer_style`, `check_style` and
+    `curate` measure it on the same rows, those of the smallest `sample_keys`, so that all say the same; an output that many
+    rows have counts as often. The order of the rows does not matter. None if fewer than 20 examples can be swapped, or if
+    the style has no `must` rule.
     """
-    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
-    examples = content_order(given, seed=seed).head(SAMPLE)
+    examples = sample(pairs, seed=seed)
     musts = tuple(check for check in style.checks if check.level == "must")
     other = other_outputs(examples["input"], examples["output"])
     examples, swapped = examples.filter(other.is_not_null()), other.drop_nulls()
     if len(examples) < FEWEST or not musts:
         return None
-    columns = pair_columns(
-        examples.with_columns(references=pl.concat_list(pl.col("output"))), count_tokens=count_tokens
-    )
+    columns = pair_columns(examples, count_tokens=count_tokens)
     schema = replace(style, checks=musts)
     own, shuffled, fields_only = (
         _passing(replace(columns, output=texts.alias("output")), schema)
@@ -124,6 +94,12 @@ def measure_discrimination(
     shares = {name: {"own": own[name], "shuffled": shuffled[name], "fields_only": fields_only[name]} for name in own}
     whole = shares.pop("")
     return Discrimination(**whole, rows=len(examples), by_check={name: Passing(**one) for name, one in shares.items()})
+
+
+def sample(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+    """At most 1,000 of the pairs that have an output, which is their one right answer (`references`)."""
+    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
+    return content_order(given, seed=seed).head(SAMPLE).with_columns(references=pl.concat_list("output"))
 
 
 def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:
@@ -167,10 +143,15 @@ def inputs_alone(columns: Columns) -> pl.Series:
     return pl.Series("output", texts, dtype=pl.String)
 
 
+def sample_keys(outputs: pl.Series, inputs: pl.Series, *, seed: int = 0) -> pl.Series:
+    """A hash of each pair; the rows with the smallest ones are a sample that depends only on the seed and the content."""
+    texts = zip(outputs.fill_null(""), inputs.fill_null(""), strict=True)
+    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
+    return pl.Series("key", keys, dtype=pl.String)
+
+
 def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
     """Output, input, fields, id and row, in an order that depends only on the seed and the content."""
-    texts = zip(pairs["output"].fill_null(""), pairs["input"].fill_null(""), strict=True)
-    keys = [hashlib.blake2b(f"{seed}\0{o}\0{i}".encode(), digest_size=12).hexdigest() for o, i in texts]
     row = pairs["row"] if "row" in pairs.columns else pl.Series(range(1, len(pairs) + 1), dtype=pl.UInt32)
     fields = pairs["fields"] if "fields" in pairs.columns else pl.Series([None] * len(pairs), dtype=pl.String)
     table = pairs.select(
@@ -178,6 +159,6 @@ def content_order(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
         fields=fields.cast(pl.String),
         id=pairs["id"] if "id" in pairs.columns else pl.format("row {}", row),
         row=row,
-        key=pl.Series(keys, dtype=pl.String),
+        key=sample_keys(pairs["output"], pairs["input"], seed=seed),
     )
     return table.sort("key", "fields", "id").drop("key")

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from .columns import Columns
-from .facts.numbers import SPAN, Fact, span_facts, spans_in
+from .facts.numbers import SPAN, Fact, column_quotes_apart, span_facts, spans_in
 from .fields import field_text, read_fields
 from .kinds.grounded import without_numbering
 
@@ -29,7 +29,8 @@ def preserved(before: pl.Series, after: Columns) -> pl.Series:
 
 
 def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
-    frame = pl.DataFrame({"before": without_numbering(before), "after": without_numbering(after.output)})
+    texts = [column_quotes_apart(without_numbering(some)) for some in (before, after.output)]
+    frame = pl.DataFrame(texts, ["before", "after"])
     # Without a digit there is no fact.
     numeric = frame.select(pl.any_horizontal(pl.all().str.contains(r"[0-9¼½¾⅐-⅞]"))).to_series()
     spans = frame.filter(numeric).select(pl.all().str.extract_all(SPAN).list.sort())

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -69,12 +69,13 @@ _MAY_BE = rf"\A\s*(?:\{{|(?:[-*•]\s+)?\**{_NAME}\s*(?:\[[^\[\]]*\]|\**\s*:(?:\
 )
 
 
-def read_fields(text: str) -> dict[str, Any] | None:
+def read_fields(text: str, *, known: Collection[str] = ()) -> dict[str, Any] | None:
     """The fields that a text consists of: a JSON object, `name[value], name[value]`, `name: value` lines (or between `;`
     or ` | `), or dialogue acts such as `inform(name='x',food=y)`.
 
     An act is the field `act`, and what it asks for without a value is `requested`. None if anything else is in the text,
-    a line's name occurs twice, there is only one line, or the lines are a dialogue.
+    a line's name occurs twice, there is only one line, or the lines are a dialogue. With `known`, the names of all fields
+    that there may be, one line is enough, and other names are none.
     """
     text = text.strip()
     if text.startswith("{"):
@@ -83,7 +84,7 @@ def read_fields(text: str) -> dict[str, Any] | None:
         return _bracket_fields(text)
     if text.endswith(")") and (acts := _act_fields(text)) is not None:
         return acts
-    return _line_fields(text) if ":" in text else None
+    return _line_fields(text, known) if ":" in text else None
 
 
 def all_fields(objects: pl.Series, texts: pl.Series) -> list[Mapping[str, Any]]:
@@ -144,10 +145,10 @@ def _unquoted(value: str) -> str:
     return value
 
 
-def _line_fields(text: str) -> dict[str, str] | None:
-    separator = next((mark for mark in ("\n", " | ", ";") if mark in text), None)
+def _line_fields(text: str, known: Collection[str]) -> dict[str, str] | None:
+    separator = next((mark for mark in ("\n", " | ", ";") if mark in text), None) if not known else "\n"
     first, *others = text.split(separator)
-    if not others or _LINE.fullmatch(first) is None:  # most texts
+    if (not others and not known) or _LINE.fullmatch(first) is None:  # most texts
         return None
     fields: dict[str, str] = {}
     for part in (first, *others):
@@ -156,10 +157,10 @@ def _line_fields(text: str) -> dict[str, str] | None:
         found = _LINE.fullmatch(part)
         if found is None or (name := found[1].strip("* ")) in fields:
             return None
-        if len(name.split()) > _MOST_NAME_WORDS or _SENTENCE.match(name):
+        if name not in known and (known or len(name.split()) > _MOST_NAME_WORDS or _SENTENCE.match(name)):
             return None
         fields[name] = (found[2] or "").strip()
-    return fields if len(fields) > 1 and not _is_dialogue(fields) else None
+    return fields if known or (len(fields) > 1 and not _is_dialogue(fields)) else None
 
 
 def _is_dialogue(fields: Mapping[str, str]) -> bool:

@@ -97,17 +97,20 @@ EXAMPLES = [
     KindExample(
         "how often a regular expression (Rust syntax, linear time) matches, or that it matches the whole output",
         {"kind": "pattern", "regex": ", "}, "NPN transistor, TO-92", "NPN transistor TO-92",
-        "a mark that separates the facts of nearly every output, or one shape that all of them have",
+        "a mark that separates the facts of nearly every output, one shape that all of them have, and with `from_request` the "
+        "placeholders, tags, links, line breaks and marks that outputs keep as in their requests (`from_request: true` means "
+        "that each match occurs as often in the output as in the input)",
     ),
     KindExample(
-        "that every number and code (and name, if asked for) in the output is stated in the input",
+        "that every number and code in the output is stated in the input; if asked for, also every name, literal (a quoted text, "
+        "or one that a query compares with) and operand (a number that a query compares with)",
         {"kind": "grounded"}, "NPN transistor, 45V, TO-92", "NPN transistor, 60V, TO-92",
-        "where the numbers and codes of nearly all outputs are in their inputs", PART,
+        "for each kind of fact, where that of nearly all outputs is in their inputs, and less often in other inputs", PART,
     ),
     KindExample(
-        "that the values of some fields occur in the output",
+        "that the values of some fields, or (`take: first word`) their first words, occur in the output",
         {"kind": "covers", "fields": ["package"]}, "NPN transistor, TO-92", "NPN transistor",
-        "the fields whose values, or `wordings` of them, occur in most outputs", PART,
+        "the fields whose values, their first words or `wordings` of them occur in most outputs, and less often in others", PART,
     ),
     KindExample(
         "that there are no leftovers: code fences, remarks of an assistant, placeholders, damaged characters, refusals, echoes "
@@ -144,8 +147,28 @@ EXAMPLES = [
     KindExample(
         "that the output is made of known words; numbers and codes do not count",
         {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
-        "all words of the examples, without likely slips, where hardly an output has one of its own; else those that recur, as a "
-        "should rule",
+        "all words of the examples that requests do not account for, without likely slips, where hardly an output has one of its "
+        "own; else those that recur, as a should rule",
+    ),
+    KindExample(
+        "that an output consists of known segments. A segment is what is between two marks of punctuation, with the names of "
+        "fields in braces in place of their values. With `of: request`, for outputs in JSON, the values of "
+        "the output are masked in the request: what remains is what an output may leave unsaid",
+        {"kind": "known_segments", "segments": ["NPN transistor", "{package}"]}, "NPN transistor, TO-92",
+        "NPN transistor for TO-92", "the segments that several examples have, where examples held out have hardly any other, "
+        "if that tells near misses from the examples' own outputs", PART,
+    ),
+    KindExample(
+        "that no value stands where values of its field never stand. `never` names such places by the words before or after "
+        "the value, which is `_`; `^` and `$` are the ends of the text, `{field}` another value. A value that two fields have is "
+        "not judged. `negations: en`, the language of the outputs: they deny nothing (*not*, *without*) unless the request does "
+        "in any language or holds a word of `explained_by`. With `of: request`, for outputs in JSON and labels, the places are "
+        "those of the output's values in the request, and a place without `_` is a word of the request, for which an output "
+        "never chooses these values (`transistor: [\"kind: diode\"]`)",
+        {"kind": "field_context", "never": {"for _": ["package"]}}, "NPN transistor in TO-92, for 45 V",
+        "NPN transistor for TO-92", "places at which a field never stands though it would several times by chance, and negations "
+        "if hardly an output has one that its request does not explain; counted on examples held out, and only if that tells "
+        "near misses from the examples' own outputs", PART,
     ),
     KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",
@@ -303,7 +326,8 @@ wordings:
 `covers` takes each of them for the value, `contradicts` finds each of them where the field has another value, and `grounded` \
 takes a number, code or name in them as stated by the request. Case, hyphens and spaces do not matter, and a plural ending \
 may follow. One text may say two values of a field, as `cheap` above: it covers both of them, and contradicts neither. A \
-value such as `no` is no text by itself: list what outputs write for it.
+value such as `no` is no text by itself: list what outputs write for it. No \
+output has to mention a value such as `none` or `dontcare`.
 
 Fields are those of the input: columns, an object, or a text that consists of fields alone. Such a text is a JSON object, \
 `name[value], name[value]`, lines of `name: value` (or such pieces between `;` or ` | `), or dialogue acts such as \

@@ -16,7 +16,9 @@ from .schema import Wordings
 # Values that say nothing by themselves: a text with the word "no" in it does not say that the value is "no".
 _FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _OPPOSITE = {"yes": "no", "no": "yes"}
-_NO_TEXT = frozenset(["yes", "no", "none", "n/a", "na", "unknown", "other", "unspecified", "not given"])
+# Values that say that there is none, or that any will do: no output has to mention them.
+NO_VALUES = frozenset(["none", "n/a", "na", "unknown", "unspecified", "not given", "dontcare", "dont care"])
+_NO_TEXT = NO_VALUES | {"yes", "no", "other"}
 _BREAK = r"[\s_\-‐‑–]+"
 # Between words of a text: bounded, so that no hostile text makes a match slow.
 _BETWEEN = r"[\s_\-‐‑–]{1,10}"
@@ -33,7 +35,8 @@ _BESIDE_IN_TWO = frozenset(
 _SMALL = frozenset(
     ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
      "in", "of", "all", "be", "have", "considered", "for", "to", "your", "suitable", "recommended", "appropriate", "good",
-     "ideal", "meant", "known", "friendly"]
+     "ideal", "meant", "known", "friendly", "allow", "accept", "admit", "permit", "welcome", "cater", "serve", "offer",
+     "provide"]
 )  # fmt: skip
 _MOST_SMALL = 4
 _TELLING = sorted(DENIALS | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})

@@ -1,6 +1,7 @@
 """The output of `tuneworth why`: rows as a table, and what to do next."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from ...project import Waiting
 
 _TYPED = re.compile(r"\w[\w ./:#@+,=-]{0,79}")  # no leading dash, no character special to a shell or a terminal
-_SHOWN = 20  # rows of a listing
+_LINE = 150  # characters of a request and its output
 _WIDEST = 36  # characters of an id or a rule
 _HEADS = ("row", "id", "outcome", "rule", "compared with", "similarity")
 
@@ -27,13 +28,34 @@ def rows_text(found: "Waiting", *, waiting: bool) -> str:
     if found.decided:
         were = "row was" if found.decided == 1 else "rows were"
         lines.append(f"{say.count(found.decided)} more {were} decided or settled since this run was made")
-    rows = found.rows.head(_SHOWN).select("row", "id", "outcome", "rule", "other_id", "similarity").rows()
+    rows = found.rows.head(len(found.shown)).select("row", "id", "outcome", "rule", "other_id", "similarity").rows()
     cells = [_HEADS, *(tuple(map(_cell, row)) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADS))]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    more = len(found.rows) - _SHOWN
+    aligned = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    table = [aligned[0]]
+    for line, one in zip(aligned[1:], found.shown, strict=True):
+        table += [line, *_texts(one)]
+    more = len(found.rows) - len(rows)
     rest = [f"and {say.count(more)} more: --csv or --json prints all, with the evidence"] if more > 0 else []
     return "\n".join([*lines, *(["", *table, *rest] if rows else [])])
+
+
+def _texts(one: "Explanation") -> Iterator[str]:
+    """The request and the output of a row, and of the row that it is compared with."""
+    if one.input is not None:
+        yield f"    {_pair(one.input, one.output)}"
+    if one.other_input is not None:
+        request = "the same request" if one.other_input == one.input else one.other_input
+        yield f"    row {one.other_row}: {_pair(request, one.other_output)}"
+
+
+def _pair(request: str, output: str | None) -> str:
+    """A request and its output on one line, the output as a whole where there is room."""
+    request, output = "; ".join(request.splitlines()), " ".join((output or "").split())
+    room = max(_LINE // 2, _LINE - len(output))
+    request = request if len(request) <= room else f"{request[: room - 1]}…"
+    room = _LINE - len(request)
+    return f"{request} → {output if len(output) <= room else f'{output[: room - 1]}…'}"
 
 
 def _cell(value: object) -> str:

@@ -6,6 +6,7 @@ from .masking import find_places as find_places
 from .masking import group_masks as group_masks
 from .masking import mask_groups as mask_groups
 from .masking import mask_outside as mask_outside
+from .masking import mask_pairs as mask_pairs
 from .masking import mask_part as mask_part
 from .masking import merge_personal as merge_personal
 from .masking import personal_note as personal_note

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -132,6 +133,11 @@ def mask_part(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([pairs.filter(~hit), _masked(pairs.filter(hit), places)]).sort("row")
 
 
+def mask_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs as `[curate] mask = true` masks them, apart from their groups."""
+    return mask_part(pairs, find_places(pairs))
+
+
 def group_masks(groups: pl.Series) -> dict[str, str]:
     """The mask of each group that holds personal data, from the groups of all rows.
 
@@ -178,6 +184,10 @@ def _masked(pairs: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
     inputs, fields, turns = zip(*parts, strict=True) if parts else ((), (), ())
     new = pairs.with_columns(input=pl.Series(inputs, dtype=pl.String), fields=pl.Series(fields, dtype=pl.String))
     new = new.with_columns(_masked_texts(new[name], masks) for name in TEXTS)
+    # A value that its context shows in one text of a pair is masked in the others too, or the output would still state it.
+    known = new.select(pl.when(pl.col("fields").is_null()).then("input").alias("input"), "output", "system")
+    known = known.with_columns(_masked_again(known[name], masks) for name in known.columns)
+    new = new.with_columns(known["input"].fill_null(new["input"]), known["output"], known["system"])
     in_meta = set(places.filter(pl.col("where").str.starts_with("meta"))["row"])
     meta = [
         _masked_meta(text, row_masks, turn) if row in in_meta or turn else text
@@ -219,6 +229,20 @@ def _masked_texts(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
         ]
         texts = texts.clone().scatter(rows["index"], new)
     return texts
+
+
+_AGAIN = 50  # values of a row
+
+
+def _masked_again(texts: pl.Series, masks: Sequence[Masks]) -> pl.Series:
+    """The texts with what is masked elsewhere in their row: the first values, since each is searched for by itself."""
+    new = texts.to_list()
+    for place, known in enumerate(masks):
+        for key, mask in islice((item for values in known.values() for item in values.items()), _AGAIN):
+            written = r"[\W_]{0,2}".join(map(re.escape, key))
+            if new[place] is not None:
+                new[place] = re.sub(rf"(?i)(?<!\w){written}(?!\w)", mask, new[place])
+    return pl.Series(texts.name, new, dtype=pl.String)
 
 
 def _masked_meta(text: str, masks: Masks, turns: Sequence[dict[str, str]] | None) -> str:

@@ -192,9 +192,10 @@ def find_faults(columns: Columns, style: StyleSchema | None) -> tuple[pl.DataFra
     at the end, and `length` (characters). The second has the evidence (`EVIDENCE_SCHEMA`), sorted by index: all rows of
     each rule of level `must`, and three of each other rule or sign, as no more are ever shown.
 
-    If the schema has a check of kind `clean`, only that check judges refusals and remnants: its `allow` applies.
+    If a reviewed schema has a check of kind `clean`, only that check judges refusals and remnants: its `allow` applies.
+    One that has not been reviewed drops no row, so that refusals would be kept.
     """
-    has_clean = style is not None and any(check.kind == "clean" for check in style.checks)
+    has_clean = style is not None and style.reviewed and any(check.kind == "clean" for check in style.checks)
     found = dict.fromkeys(FAULTS, pl.Series("index", [], dtype=pl.UInt32))
     evidence = [pl.DataFrame(schema=EVIDENCE_SCHEMA)]
     for rule, check, places in () if has_clean else _remains(columns):

@@ -1,6 +1,6 @@
 """The check-up of pairs: what to know before curating them, the most important first."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,7 +10,20 @@ from ..gate import too_few_cases
 from ..read import RawPairs
 from ..settings import CurateSettings
 from ..warnings import FEW_PAIRS
-from .findings import SEVERITIES, Checkup, Example, Finding, Severity, Table, quoted_names, table_of, toml_list, typed
+from .findings import (
+    SEVERITIES,
+    Checkup,
+    Column,
+    Example,
+    Finding,
+    Severity,
+    Table,
+    quoted_names,
+    table_of,
+    toml_list,
+    typed,
+)
+from .mispaired import look_for_mispaired, mispaired_clean, mispaired_rows
 from .propose import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
@@ -30,12 +43,18 @@ _LOOKED_FOR = {
 
 
 def check_pairs(
-    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None
+    raw: RawPairs,
+    *,
+    identifiers: Collection[str] = (),
+    proposed: Mapping[str, Any] | None = None,
+    reason: str = "",
+    mispaired: bool = True,
 ) -> Checkup:
     """The check-up of pairs as they were read, without a style.
 
     `identifiers` are fields that name the item without describing it; `proposed` are columns that were chosen because
-    none was named.
+    none was named, for this `reason`. `mispaired` says whether to look for rows whose output fits the request of another row
+    better.
 
     Raises:
         ConfigError: no pair has one of the identifiers.
@@ -49,16 +68,22 @@ def check_pairs(
     pairs = raw.pairs
     table = table_of(pairs, raw.inputs)
     method = "candidates" if len(pairs) > _EXACT else "auto"
-    compared = compare(raw, list(identifiers), CurateSettings(method=method))
+    constant = _constant(table, n=len(pairs))
+    # As the advice has it, constant columns are left out: they would make all inputs similar.
+    ignored = [column.name for column in constant] if len(table.inputs) > 1 else []
+    compared = compare(raw, [*identifiers, *ignored], CurateSettings(method=method))
+    fitting_others = look_for_mispaired(compared) if mispaired else None
+    labels = _are_labels(pairs, compared)
     findings = [
-        *_amount(pairs, compared),
-        *missing_facts(pairs, table),
+        *_amount(pairs, compared, labels=labels),
+        *(() if labels else missing_facts(pairs, table)),
         *repeats(pairs, compared, table),
+        *mispaired_rows(pairs, fitting_others),
         *personal_data(pairs, compared.pairs),
         *languages(pairs),
         *faults(compared.pairs),
         *markup(pairs),
-        *_constant(pairs, table),
+        *_costly(pairs, table, constant),
         *_identifiers(table, compared, identifiers),
         *_id_column(table, raw),
         *long_inputs(pairs),
@@ -77,16 +102,18 @@ def check_pairs(
         distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
-        clean=tuple(_clean(found)),
+        clean=(*_clean(found, labels=labels), *mispaired_clean(fitting_others)),
         proposed=dict(proposed or {}),
+        reason=reason,
     )
 
 
-def _clean(found: list[Finding]) -> Iterator[str]:
+def _clean(found: list[Finding], *, labels: bool) -> Iterator[str]:
     # Where a column differs in every row, no two rows are compared as they should be.
-    hidden = ("exact_", "near_", "conflicts") if any(finding.key == "identifiers" for finding in found) else ()
+    hidden = ("exact_", "near_", "conflicts") if any(f.key == "identifiers" for f in found) else ()
+    hidden += ("missing_",) if labels else ()
     for key, what in _LOOKED_FOR.items():
-        if not key.startswith(hidden or "-") and not any(finding.key.startswith(key) for finding in found):
+        if not key.startswith(hidden) and not any(finding.key.startswith(key) for finding in found):
             yield what
 
 
@@ -117,10 +144,14 @@ def _rejected(raw: RawPairs) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _constant(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
-    """Fields of the input with one value in every row: they cost tokens and tell nothing."""
+def _constant(table: Table, *, n: int) -> list[Column]:
+    """Fields of the input with one value in every row."""
+    return [c for c in table.given if c.distinct == 1 and c.filled == n] if n >= _FEWEST else []
+
+
+def _costly(pairs: pl.DataFrame, table: Table, constant: Sequence[Column]) -> Iterator[Finding]:
+    """Constant fields cost tokens and tell nothing."""
     n = len(pairs)
-    constant = [c for c in table.given if c.distinct == 1 and c.filled == n] if n >= _FEWEST else []
     if not constant:
         return
     names = [column.name for column in constant]
@@ -173,7 +204,15 @@ def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
+def _are_labels(pairs: pl.DataFrame, compared: Compared) -> bool:
+    """Whether the outputs are a few labels, which need not be in an input."""
+    outputs, n = int(compared.pairs.corpus.output.max()) + 1, len(pairs)
+    few = pl.col("output").str.count_matches(r"\S+") <= _LABELS
+    short = float(pairs.select((few & ~pl.col("output").str.contains(r"^\s*[\[{]")).mean()).item() or 0)  # JSON is none
+    return n >= _FEWEST and outputs <= n / 10 and short > 0.9
+
+
+def _amount(pairs: pl.DataFrame, compared: Compared, *, labels: bool) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
     tested = round(CurateSettings().split.test * kept)
@@ -185,9 +224,8 @@ def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
             f"{FEW_PAIRS}.{clear}",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
-    outputs = int(compared.pairs.corpus.output.max()) + 1
-    words = pairs["output"].str.count_matches(r"\S+")
-    if n >= _FEWEST and outputs <= n / 10 and float((words <= _LABELS).mean() or 0) > 0.9:  # type: ignore[arg-type]
+    if labels:
+        outputs = int(compared.pairs.corpus.output.max()) + 1
         yield Finding(
             "labels", "low", f"The outputs look like labels: {say.count(outputs, 'different output')} of a few words.",
             n, 1.0, "A plain classifier may do the same at lower cost.", values={"outputs": outputs},

@@ -54,9 +54,9 @@ class Finding:
 class Checkup:
     """A check-up of pairs.
 
-    shape: the recognised format, in one line. inputs: the columns of the input, if it is made of columns.
-    proposed: the columns that were chosen because none was stated or recognised
-    (`input`, `output`), else empty. rows_read: records; pairs: those that are pairs. distinct_inputs, distinct_outputs:
+    shape: the recognised format, in one line. inputs: the columns of the input, if it is made of columns. proposed: the
+    columns that were chosen because none was stated or recognised (`input`, `output`, `id`), else empty; reason: why these,
+    in sentences. rows_read: records; pairs: those that are pairs. distinct_inputs, distinct_outputs:
     compared without case and spacing. lengths: `input` and `output` -> `characters` and `words` -> `median`, `p95`,
     `longest`. findings: the most important first. clean: what was looked for and not found.
     """
@@ -71,11 +71,17 @@ class Checkup:
     findings: tuple[Finding, ...]
     clean: tuple[str, ...]
     proposed: Mapping[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def advised(self) -> tuple[Finding, ...]:
+        """The findings whose options are recommended: all but those of low severity, the most important first."""
+        return tuple(f for f in self.findings if f.option and f.severity != "low")
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of all findings but those of low severity, the most important first."""
-        return tuple(dict.fromkeys(f.option for f in self.findings if f.option and f.severity != "low"))
+        """The recommended options."""
+        return tuple(dict.fromkeys(f.option for f in self.advised if f.option))
 
     def finding(self, key: str) -> Finding | None:
         """The finding with this key, if there is one."""

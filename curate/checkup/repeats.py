@@ -1,7 +1,8 @@
 """Rows that repeat each other: duplicates, conflicts, one output for many inputs, and the columns that tie them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from ..match import Outcomes, Relations, first_rows, rank_rows, relate, settle
 from ..part import CurateRequest
 from ..read import RawPairs, ReadParts
 from ..settings import CurateSettings
+from ..split import ENOUGH_ROWS, LOOK_FIRST, group_numbers, independent_test_rows, rows_left, worth_tying
 from .findings import Column, Example, Finding, Severity, Table, excerpt, quoted_names, toml_list, typed
 from .texts import without_markup
 
@@ -25,6 +27,8 @@ _TOGETHER = 0.9  # of the pairs of rows that belong together: so many must share
 _CHANCE = 5  # times as often as two rows drawn at random
 _LARGEST = 0.2  # of the rows: a larger group cannot be placed in one split
 _LOOKED_AT = 5_000  # pairs of rows
+_ToTest = Callable[..., float]  # independent test rows with these groups, or with these settings
+_COMPARED = 10_000  # different outputs up to which similar ones are looked for: a second of the longest
 
 
 @dataclass(frozen=True)
@@ -155,32 +159,74 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
     long = numbers[[not is_label(text) for text in corpus.outputs(first[numbers])]] if len(numbers) else numbers
     shared = shared.filter(pl.col("output").is_in(long.tolist())).sort("output", "row")
     grouped = pairs["group"].null_count() < n
+    to_test = _rows_to_test(compared, pairs)
+    before = to_test()
     if len(shared):
         rows, share, outputs = len(shared), len(shared) / n, shared["output"].n_unique()
         fields = [column for column in table.columns if not column.given or _groups_outputs(column, corpus.output)]
-        tied = None if grouped else _tying(*_links(shared), fields)
+        tying = [] if grouped else _tying(*_links(shared), fields)
+        few = len(np.unique(corpus.output)) <= _COMPARED
+        advice, (option, setting), tied = _keeping_apart(tying, to_test, before, similar=few)
         usual = f"{say.percent(share)} of the rows ({say.count(rows)}) share their output with another input"
-        option, setting = _group(tied) if tied else (None, "[curate] tie_outputs = true")
-        remedy = (
-            f"Column {quoted_names([tied])} ties them."
-            if tied
-            else "Curating keeps identical outputs on one side as far as the data allow; tie_outputs = true keeps similar "
-            "ones there as well."
-        )
+        severity: Severity = "medium" if share >= _SOME else "low"
         yield Finding(
-            "variants", "high" if share >= 0.1 else "medium" if share >= _SOME else "low",
+            "variants", "high" if share >= 0.1 and (option or before < ENOUGH_ROWS) else severity,
             f"{usual}: {say.count(outputs, 'output')} for {say.count(shared['input'].n_unique(), 'input')}.",
-            rows, share, f"Variants on both sides of the split put test answers into training. {remedy}",
-            option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
-            values={"outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied},
+            rows, share, advice, option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
+            values={
+                "outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied,
+                "independent_test_rows": round(before, 1),
+            },
         )  # fmt: skip
         if tied:
             return
     if not grouped:
-        yield from _groups(pairs, compared, table)
+        yield from _groups(pairs, compared, table, to_test, before)
 
 
-def _groups(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[Finding]:
+def _rows_to_test(compared: Compared, pairs: pl.DataFrame) -> _ToTest:
+    rows = np.flatnonzero(compared.outcomes.kept)
+    found = partial(independent_test_rows, compared.pairs.corpus, rows, relations=compared.relations)
+    return lambda groups=pairs["group"], **settings: found(group_numbers(groups), settings=CurateSettings(**settings))
+
+
+_NOTHING = None, None  # no option, no setting
+
+
+def _keeping_apart(
+    tying: Sequence[Column], to_test: _ToTest, before: float, *, similar: bool
+) -> tuple[str, tuple[str | None, str | None], str | None]:
+    """What to do about shared outputs: the advice, the option with its setting, and the column that ties them.
+
+    before: the independent test rows as it is. similar: whether to look for similar outputs too.
+    """
+    why = "Variants on both sides of the split put test answers into training."
+    ties = [(quoted_names([column.name]), column.name, to_test(column.texts)) for column in tying[:_SHOWN]]
+    for quoted, name, after in ties:
+        if worth_tying(after, before):
+            few = f" That leaves {rows_left(after)}." if after < ENOUGH_ROWS else ""
+            return f"{why} Column {quoted} ties them.{few}", _group(name), name
+    apart = "Curating keeps identical outputs on one side as far as the data allow."
+    apart += f" That leaves {rows_left(before)}." if before < ENOUGH_ROWS else ""
+    if ties:
+        quoted, _, after = ties[0]
+        return f"{apart} Column {quoted} also ties others and would leave {rows_left(after, before)}.", _NOTHING, None
+    after = to_test(tie_outputs=True) if similar else before
+    if after > (1 - LOOK_FIRST) * before:
+        return apart, _NOTHING, None
+    if worth_tying(after, before, outputs=True):
+        more = f"{why} {apart} tie_outputs = true keeps short and similar ones there as well."
+        return more, ("--tie-outputs true", "[curate] tie_outputs = true"), None
+    return (
+        f"{apart} Keeping short and similar ones there as well would leave {rows_left(after, before)}.",
+        _NOTHING,
+        None,
+    )
+
+
+def _groups(
+    pairs: pl.DataFrame, compared: Compared, table: Table, to_test: _ToTest, before: float
+) -> Iterator[Finding]:
     """A column that groups similar inputs."""
     relations = compared.relations
     siblings, first = relations.siblings, first_rows(relations.subject)
@@ -191,16 +237,17 @@ def _groups(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator[F
     if len(left) < _FEW_ROWS:
         return
     # Similar inputs share most of their own fields, so only a column beside the input says that they belong together.
-    tied = _tying(left, right, [column for column in table.columns if not column.given])
+    tying = _tying(left, right, [column for column in table.columns if not column.given])
+    tied = next((one for one in tying[:_SHOWN] if worth_tying(to_test(one.texts), before)), None)
     if tied is None:
         return
     rows = len(np.unique(np.concatenate((left, right))))
-    option, setting = _group(tied)
-    distinct = next(column.distinct for column in table.columns if column.name == tied)
+    option, setting = _group(tied.name)
     yield Finding(
-        "groups", "medium", f"Similar inputs share their value of column {quoted_names([tied])} ({say.count(distinct)} groups).",
+        "groups", "medium",
+        f"Similar inputs share their value of column {quoted_names([tied.name])} ({say.count(tied.distinct)} groups).",
         rows, rows / len(pairs), "Rows of one group belong in the same split, or the test is too easy.",
-        option=option, setting=setting, values={"column": tied, "groups": distinct},
+        option=option, setting=setting, values={"column": tied.name, "groups": tied.distinct},
     )  # fmt: skip
 
 
@@ -226,15 +273,15 @@ def _groups_outputs(column: Column, outputs: np.ndarray) -> bool:
     return len(again) > 0 and len(same) >= len(again) / 2
 
 
-def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> str | None:
-    """The column whose value nearly all of these pairs of rows share; None if there is none.
+def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> list[Column]:
+    """The columns whose value nearly all of these pairs of rows share, the best first.
 
-    Its groups fit into a split, and two rows drawn at random share one far less often. A column beside the input comes
+    Their groups fit into a split, and two rows drawn at random share one far less often. A column beside the input comes
     first, since a field of it may only describe the item, then the one with the most groups.
     """
-    best: tuple[tuple[bool, int], str] | None = None
+    found: list[Column] = []
     if len(left) < _FEW_LINKS:
-        return None
+        return found
     for column in columns:
         n = len(column.texts)
         fitting = 1 < column.distinct < n and column.largest <= max(2, _LARGEST * n) and column.filled >= _TOGETHER * n
@@ -243,10 +290,9 @@ def _tying(left: np.ndarray, right: np.ndarray, columns: Sequence[Column]) -> st
         share = float((column.texts.gather(left) == column.texts.gather(right)).mean() or 0)  # type: ignore[arg-type]
         counts = column.texts.drop_nulls().value_counts(name="n")["n"].cast(pl.Float64)
         by_chance = float((counts * (counts - 1)).sum()) / max(1, n * (n - 1))
-        value = not column.given, column.distinct
-        if share >= _TOGETHER and share >= _CHANCE * by_chance and (best is None or value > best[0]):
-            best = value, column.name
-    return best[1] if best else None
+        if share >= _TOGETHER and share >= _CHANCE * by_chance:
+            found.append(column)
+    return sorted(found, key=lambda column: (column.given, -column.distinct))
 
 
 def _shared_examples(pairs: pl.DataFrame, shared: pl.DataFrame) -> Iterator[Example]:

@@ -1,6 +1,7 @@
 """Finds rows of a curated run: those that wait for a person's decision, or those that a filter names."""
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -10,11 +11,12 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError, nearest
-from ..run_files import pair_lines, read_ledger
+from ..run_files import MISPAIRED, pair_lines, read_ledger
 
 REPAIRED = "repaired"
-WAITING = ("conflict", "quarantined", REPAIRED)
-FILTERED = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided", REPAIRED)
+LISTED = "mispaired"
+WAITING = ("conflict", "quarantined", REPAIRED, LISTED)
+FILTERED = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided", REPAIRED, LISTED)
 _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity", "fixed")
 
 
@@ -22,7 +24,8 @@ _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "si
 class RowFilter:
     """The rows that fit everything that is stated; of several outcomes, or of several rules, one is enough.
 
-    outcomes: those of the ledger, and `repaired` for kept rows with a repaired output. rules: names in the ledger, with or
+    outcomes: those of the ledger, `repaired` for kept rows with a repaired output, and `mispaired` for other kept rows whose
+    output fits the request of another row better. rules: names in the ledger, with or
     without `style:` or `quality:` before them; `*` stands for any text. fields: input field or column -> value.
     """
 
@@ -39,12 +42,14 @@ class RowFilter:
         return bool(self.outcomes or self.rules or self.fields)
 
 
-def find_rows(run: Path, which: RowFilter, *, decided: Collection[str] = ()) -> pl.DataFrame:
-    """The rows that fit, in their order; without a filter those that wait: conflicts, then quarantined and repaired rows.
+def find_rows(
+    run: Path, which: RowFilter, *, decided: Collection[str] = (), dropped: Collection[str] = ()
+) -> pl.DataFrame:
+    """The rows that fit, in their order; without a filter those that wait: conflicts, quarantined, repaired, mispaired rows.
 
     Columns: `row, id, outcome, split, rule, evidence, other_id, similarity, fixed`; a repaired row has the outcome
-    `repaired`, and the rules that changed it. Rows with ids in `decided` wait no longer, nor does the other side of their
-    conflicts.
+    `repaired`, and the rules that changed it. Rows with ids in `decided` wait no longer, nor do those whose
+    conflicts they settle: a row that is kept settles those of all that contradict it, one that is `dropped` its own.
 
     Raises:
         DataError: the run is not curated, or damaged.
@@ -55,20 +60,47 @@ def find_rows(run: Path, which: RowFilter, *, decided: Collection[str] = ()) -> 
     ledger = ledger.with_columns(pl.lit(None, pl.String).alias(name) for name in _COLUMNS if name not in ledger.columns)
     repaired = (pl.col("outcome") == "kept") & pl.col("fixed").is_not_null()
     rows = ledger.with_columns(
-        outcome=pl.when(repaired).then(pl.lit(REPAIRED)).otherwise("outcome"),
+        outcome=pl.when(repaired)
+        .then(pl.lit(REPAIRED))
+        .when((pl.col("outcome") == "kept") & (pl.col("rule") == MISPAIRED))
+        .then(pl.lit(LISTED))
+        .otherwise("outcome"),
         rule=pl.when(repaired).then("fixed").otherwise("rule"),
     ).select(_COLUMNS)
     if not which:
-        settled = pl.col("id").is_in(list(decided)) | pl.col("other_id").is_in(list(decided)).fill_null(False)
-        return _together(rows.filter(pl.col("outcome").is_in(WAITING) & ~settled))
+        waiting = rows.filter(pl.col("outcome").is_in(WAITING))
+        settled = _settled(waiting.filter(outcome="conflict"), ledger, set(decided), set(dropped))
+        return _together(waiting.filter(~pl.col("id").is_in([*decided, *settled])))
     if which.rules:
         rows = rows.filter(pl.col("rule").is_in(_rules(rows["rule"], which.rules)))
     if which.outcomes:
-        # A repaired row is a kept one as well.
+        # A repaired or mispaired row is a kept one as well.
         rows = rows.filter(
-            pl.col("outcome").is_in([*which.outcomes, *([REPAIRED] if "kept" in which.outcomes else [])])
+            pl.col("outcome").is_in([*which.outcomes, *([REPAIRED, LISTED] if "kept" in which.outcomes else [])])
         )
     return rows.filter(pl.col("row").is_in(_with_fields(run, which.fields))) if which.fields else rows
+
+
+def _settled(
+    conflicts: pl.DataFrame, ledger: pl.DataFrame, decided: Collection[str], dropped: Collection[str]
+) -> list[str]:
+    """The ids of undecided rows that are in conflict with no row any more.
+
+    A row names one other row, though several may contradict it, also copies of one: a conflict is one of two contents.
+    """
+    named = pl.concat([conflicts["id"], conflicts["other_id"].drop_nulls(), pl.Series("id", [*decided], pl.String)])
+    known = ledger.filter(pl.col("id").is_in(named.implode()))
+    content = pl.coalesce("content", "id") if "content" in ledger.columns else "id"
+    of = dict(known.select("id", content).rows())
+    against: dict[str, set[str]] = defaultdict(set)
+    for id, other in conflicts.select("id", "other_id").drop_nulls().rows():
+        against[of[id]].add(of.get(other, other))
+        against[of.get(other, other)].add(of[id])
+    left = {of[id] for id in conflicts["id"] if id not in decided}
+    kept = {of.get(id, id) for id in decided if id not in dropped}
+    gone = {of.get(id, id) for id in dropped} - left
+    over = {one for one, others in against.items() if one in kept or others & kept or others <= gone}
+    return [id for id in conflicts["id"] if of[id] in over]
 
 
 def _together(rows: pl.DataFrame) -> pl.DataFrame:

@@ -24,7 +24,8 @@ _LABELS = 0.5  # of the rows have a short output where short outputs are labels
 class Corpus:
     """All pairs by row, a position in the table of all pairs. Texts are identified by numbers and fetched on demand.
 
-    pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. lengths: characters of each row's
+    pairs: `row, id, group, split`. content: 128 bits of each normalised pair as hex. sample: its key in a sample, null without a
+    style. lengths: characters of each row's
     output. text, output: the number of each row's normalised input (without identifiers) and output. repaired: that of
     the output after repair, where there is one, else of the output. long: whether the output has more than five words.
     label_words: an output of at most so many words is a label. recalled: what is known from an earlier corpus.
@@ -32,6 +33,7 @@ class Corpus:
 
     pairs: pl.DataFrame
     content: pl.Series
+    sample: pl.Series
     lengths: np.ndarray
     text: np.ndarray
     output: np.ndarray
@@ -57,7 +59,7 @@ class Corpus:
         written = numbers["repaired"].fill_null(numbers["output"])
         label_words = LABEL_WORDS if (~numbers["long"]).sum() >= _LABELS * len(numbers) else FEW_LABEL_WORDS
         return cls(
-            numbers.select("row", "id", "group", "split"), numbers["content"],
+            numbers.select("row", "id", "group", "split"), numbers["content"], numbers["sample"],
             numbers["length"].to_numpy().astype(np.int64), inputs.numbers(numbers["input"]), outputs.numbers(numbers["output"]),
             outputs.numbers(written), numbers["long"].to_numpy(), label_words, inputs.texts, outputs.texts,
             _Rows(tables, identifiers, label_words),

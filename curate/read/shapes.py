@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -192,6 +193,9 @@ def _plain(value: Any) -> str | None:
 def _chat_pair(column: str, value: Mapping[str, Any], *, calls: bool = False) -> Pair:
     """The pair of a conversation; `calls`: tool calls are answers like others, as JSON."""
     messages = value.get(column)
+    if isinstance(messages, str):  # a table has them as JSON
+        with suppress(ValueError, RecursionError):
+            messages = json.loads(messages)
     if not is_conversation(messages):
         return Pair(rule="unreadable", evidence=f'"{column}" is not a list of messages with a role each.')
     turns = read_turns(with_calls_as_text(messages) if calls else messages)

@@ -17,3 +17,8 @@ from .notes import split_notes as split_notes
 from .pinned import PinnedSplits as PinnedSplits
 from .pinned import given_sides as given_sides
 from .ties import Ties as Ties
+from .worth import ENOUGH_ROWS as ENOUGH_ROWS
+from .worth import group_numbers as group_numbers
+from .worth import independent_test_rows as independent_test_rows
+from .worth import rows_left as rows_left
+from .worth import worth_tying as worth_tying

@@ -3,7 +3,10 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from operator import itemgetter
 
 import numpy as np
 import polars as pl
@@ -15,6 +18,7 @@ from ..match.join import SimilarPairs
 from ..match.relations import Relations
 from ..settings import CurateSettings
 from .ties import LARGEST, chain, components, largest_size
+from .worth import ENOUGH_ROWS, group_numbers, independent_test_rows, rows_left, worth_tying
 
 _PORTION = 200_000  # similar pairs whose facts are looked up at once
 _MOST = 5_000_000  # crossing pairs that are remembered, 80 MB: enough to judge what would tie them
@@ -25,7 +29,8 @@ class Answers:
     """Held-out rows whose output of more than five words is in train: word for word, or similar with the same facts.
 
     output, verbatim, similar: one entry per kept row; no row is both. output: the number of the output, of train as it is
-    trained on. held, train: the outputs that cross, as pairs of numbers.
+    trained on. held, train: the outputs that cross, as pairs of numbers. labels: the number of held-out rows with a
+    shorter output that is in train.
     """
 
     output: np.ndarray
@@ -33,6 +38,7 @@ class Answers:
     similar: np.ndarray
     held: np.ndarray
     train: np.ndarray
+    labels: int
 
 
 def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Answers:
@@ -59,6 +65,7 @@ def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, thresh
     return Answers(
         output, asked & np.isin(output, same), asked & similar[output],
         np.concatenate((same, pairs.left)), np.concatenate((same, pairs.right)),
+        int(np.isin(output[~in_train & ~corpus.long[rows]], output[in_train]).sum()),
     )  # fmt: skip
 
 
@@ -98,11 +105,13 @@ _COLUMNS = 100  # names that are tried, the most frequent ones
 
 def grouping_advice(
     corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations, *, settings: CurateSettings,
-    given: np.ndarray,
+    given: np.ndarray, share: float,
 ) -> str:  # fmt: skip
     """What to set so that no answer of test is in train, as a sentence; `rows` are the kept ones.
 
-    `given` is the split of each row that the data or a decision states, -1 for none.
+    Nothing is advised that leaves too few independent test rows for a verdict, if there are enough now. `given` is the split
+    of each row that the data or a decision states, -1 for none; `share`, that of the test
+    rows whose answer is in train, which show nothing as they are.
     """
     crossing = rows[np.isin(answers.output, np.concatenate((answers.held, answers.train)))]
     if (given[crossing] >= 0).any():
@@ -110,28 +119,53 @@ def grouping_advice(
     # A stated group says what belongs together; another one in its place would untie that, so the answers are tied instead.
     grouped = corpus.pairs["group"].gather(rows).null_count() < len(rows)
     tried = not grouped and len(rows) <= _ROWS
-    column = next(_tying_columns(corpus, rows, answers, relations), None) if tried else None
-    setting = "[curate] tie_outputs = true (--tie-outputs true)"
-    if column is not None:
-        setting = f"[data] group = {json.dumps(column, ensure_ascii=False)} (--group {quote(column)})"
-    elif settings.tie_outputs is True:
-        setting = '[curate] fix = "off"' if settings.fix != "off" else ""
-    again = f"Set {setting} and curate" if setting else "Curate"
-    return f"{again} again without splits.jsonl to keep such rows on one side."
+    columns = [*islice(_tying_columns(corpus, rows, answers, relations), _WEIGHED)] if tried else []
+    if not columns and settings.tie_outputs is True:
+        setting = 'Set [curate] fix = "off" and curate' if settings.fix != "off" else "Curate"
+        return f"{setting}{_AGAIN}"
+    worth = partial(independent_test_rows, corpus, rows, relations=relations)
+    stated = group_numbers(corpus.pairs["group"])
+    before = worth(stated, settings=settings) * (1 - share)
+    options = [
+        (f"[data] group = {json.dumps(name, ensure_ascii=False)} (--group {quote(name)})", after, worth_tying(after, before))
+        for name, groups in columns
+        for after in [worth(groups, settings=settings)]
+    ]  # fmt: skip
+    if settings.tie_outputs is not True and not any(good for *_, good in options):
+        after = worth(stated, settings=replace(settings, tie_outputs=True))
+        setting = "[curate] tie_outputs = true (--tie-outputs true)"
+        options.append((setting, after, worth_tying(after, before, outputs=True)))
+    setting, after, good = next((one for one in options if one[2]), max(options, key=itemgetter(1)))
+    if not good:
+        return (
+            f"Keeping such rows on one side with {setting} would leave {rows_left(after)}. Add rows with other outputs."
+        )
+    return f"Set {setting} and curate{_AGAIN}" + (f" That leaves {rows_left(after)}." if after < ENOUGH_ROWS else "")
 
 
-def _tying_columns(corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations) -> Iterator[str]:
-    """The columns and fields that would tie all rows with a crossing answer, those with the most values first."""
+_AGAIN = " again without splits.jsonl to keep such rows on one side."
+_WEIGHED = 5  # columns
+
+
+def _tying_columns(
+    corpus: Corpus, rows: np.ndarray, answers: Answers, relations: Relations
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The columns and fields that would tie all rows with a crossing answer, those with the most values first.
+
+    Each with the number of its group for every row of the corpus, -1 for none.
+    """
     subject = relations.subject[rows]
     here = np.zeros(relations.subjects, bool)
     here[subject] = True
     same = relations.same.take(here[relations.same.left] & here[relations.same.right])
     output = np.where(np.isin(answers.output, np.concatenate((answers.held, answers.train))), answers.output, -1)
     for name, values in _columns(corpus, rows):
-        numbers = values.rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+        numbers = group_numbers(values)
         part = components(subject, [(same.left, same.right), chain(subject, numbers)])
         if largest_size(part) <= LARGEST * len(rows) and _tied(part, output, answers):
-            yield name
+            groups = np.full(len(corpus.pairs), -1)
+            groups[rows] = numbers
+            yield name, groups
 
 
 def _tied(part: np.ndarray, output: np.ndarray, answers: Answers) -> bool:

@@ -16,6 +16,7 @@ from ..settings import CurateSettings
 from .assign import SPLITS, split_by_date, split_components
 from .pinned import Bridges, leaked_rows, placed_again, pull_siblings, pull_tied, pull_to_given
 from .ties import Ties, output_edges, tie_rows
+from .worth import group_numbers
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def assign_rows(
     """
     pairs, ids = corpus.pairs, corpus.pairs["id"]
     order = pairs["id"].rank("ordinal").to_numpy()
-    groups = pairs["group"].rank("dense").fill_null(0).to_numpy().astype(np.int64) - 1
+    groups = group_numbers(pairs["group"])
     subject, same = relations.subject, relations.same
 
     rows = np.flatnonzero(outcomes.kept)

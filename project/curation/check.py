@@ -1,23 +1,44 @@
 """The check-up of data, which needs no style, model or project."""
 
-from collections.abc import Collection, Iterator
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core import Console, quote, split_command
-from ...curate import Checkup, DataSettings, check_pairs, proposed_reading, proposing_columns, read_frame, read_pairs
+from ...core import Console, Limits, quote, split_command
+from ...curate import (
+    Checkup,
+    Finding,
+    check_pairs,
+    proposed_reading,
+    proposing_columns,
+    read_frame,
+    read_pairs,
+)
 from ..run import QUIET
 from .style import reading_settings
 
 
+@dataclass(frozen=True)
+class Advised:
+    """A setting that says how the data were read, or that a finding recommends for this `reason`."""
+
+    value: Any
+    reason: str = ""
+
+
 @dataclass(frozen=True, repr=False)
 class CheckedData:
-    """The check-up of a file or table: its findings, and the options with which `tuneworth curate` follows its advice."""
+    """The check-up of a file or table: its findings, and the options with which `tuneworth curate` follows its advice.
+
+    settings: the same as settings of tuneworth.toml, by table and name.
+    """
 
     checkup: Checkup
     source: str
     options: tuple[str, ...]
+    settings: Mapping[str, Mapping[str, Advised]]
 
     @property
     def command(self) -> str:
@@ -39,47 +60,68 @@ class CheckedData:
         return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
-def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console = QUIET, **columns: Any) -> CheckedData:
+def check_data(
+    pairs: Any, *, identifiers: Collection[str] = (), mispaired: bool = True, talk: Console = QUIET, **columns: Any
+) -> CheckedData:
     """What to know about pairs before curating them, the most important first, with the options to use.
 
-    `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. If no column is named or recognised, the
-    one with the longest texts is taken as the output, and all others as the input.
+    `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. Columns that are neither
+    named nor recognised are proposed by their names and their texts. `mispaired` says whether to look for rows whose output
+    fits the request of another row better.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
     path = pairs if isinstance(pairs, str | Path) else None
-    settings = reading_settings(pairs, identifiers=tuple(identifiers), **columns)
+    stated = reading_settings(pairs, identifiers=tuple(identifiers), **columns)
     table: Any = list(pairs) if isinstance(pairs, Iterator) else pairs  # read twice
-    chosen = proposed_reading(table, settings)
-    reading = chosen or settings
+    chosen = proposed_reading(table, stated)
+    reading, reason = (stated, "") if chosen is None else (chosen.reading, chosen.reason)
     with proposing_columns(table, reading):
         raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
-    columns = {name: value for name in ("input", "output", "id") if (value := getattr(reading, name)) is not None}
-    proposed = {name: value for name, value in columns.items() if value != getattr(settings, name)}
-    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed)
+    named = {name: value for name in ("input", "output", "id") if (value := getattr(reading, name)) is not None}
+    proposed = {name: value for name, value in named.items() if value != getattr(stated, name)}
+    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed, reason=reason, mispaired=mispaired)
     source = "FILE" if path is None else str(path)
-    return CheckedData(checkup, source, tuple(_options(reading, checkup)))
+    given = {**columns, **({"identifiers": [*identifiers]} if identifiers else {})}
+    settings = _settings(given, checkup)
+    return CheckedData(checkup, source, tuple(_options(settings, reading.limits)), settings)
 
 
-def _options(reading: DataSettings, checkup: Checkup) -> list[str]:
-    """The options that repeat how the data were read, and those that the findings recommend."""
-    advised = [split_command(option) for option in checkup.options]
-    added = [name for words in advised if words[0] == "--input" for name in words[1::2]]
-    inputs = (reading.input,) if isinstance(reading.input, str) else reading.input or ()
-    options = [("--input", name) for name in dict.fromkeys(added or inputs)]
-    options += [
-        (f"--{name}", value)
-        for name in ("output", "id", "encoding", "delimiter", "sheet")
-        if (value := _stated(reading, name))
-    ]
-    options += [("--group", reading.group)] if reading.group else []
-    options += [("--limit", limit) for limit in reading.limits.options()]
-    options += [("--turns", reading.turns)] if reading.turns != "last" else []
-    options += [("--identifier", name) for name in reading.identifiers]
-    rest = [word for words in advised if words[0] != "--input" for word in words]
-    return [word for option in options for word in option] + rest
+def _settings(given: Mapping[str, Any], checkup: Checkup) -> dict[str, dict[str, Advised]]:
+    """How the data were read, and what the findings recommend, as settings of tables in tuneworth.toml."""
+    first = next(iter(checkup.proposed), None)
+    data = {name: Advised(value) for name, value in given.items() if name not in checkup.proposed}
+    data |= {n: Advised(value, checkup.reason if n == first else "") for n, value in checkup.proposed.items()}
+    tables, inputs = {"data": data}, dict[str, None]()
+    for finding in checkup.advised:
+        words = split_command(finding.option or "")
+        inputs |= dict.fromkeys(words[1::2]) if words[0] == "--input" else {}
+        setting = {"data": {"input": [*inputs]}} if words[0] == "--input" else _parsed(finding)
+        for table, values in setting.items():
+            made = {name: Advised(value, finding.title) for name, value in values.items()}
+            tables[table] = {**tables.get(table, {}), **made}
+    return tables
 
 
-def _stated(reading: DataSettings, name: str) -> str | None:
-    value = getattr(reading, name)
-    return None if name == "encoding" and value == "utf-8" else value
+def _parsed(finding: Finding) -> dict[str, dict[str, Any]]:
+    """The setting of a finding, such as `[data] group = "family"`, by table."""
+    table, _, line = (finding.setting or "").partition(" ")
+    return tomllib.loads(f"{table}\n{line}") if table.startswith("[") else {}
+
+
+_FIRST = ("input", "output", "id", "encoding", "delimiter", "sheet", "group", "limits", "turns", "identifiers")
+_NAMED = {"identifiers": "identifier", "limits": "limit"}
+
+
+def _options(settings: Mapping[str, Mapping[str, Advised]], limits: Limits) -> Iterator[str]:
+    """The settings as options of `tuneworth curate`."""
+    values = {name: one.value for table in settings.values() for name, one in table.items()} | {
+        "limits": limits.options()
+    }
+    for name in [*(name for name in _FIRST if name in values), *(name for name in values if name not in _FIRST)]:
+        option, value = f"--{_NAMED.get(name, name.replace('_', '-'))}", values[name]
+        if value is True and name != "tie_outputs":
+            yield option
+        else:
+            for one in value if isinstance(value, list | tuple) else [value]:
+                yield from (option, "true" if one is True else str(one))

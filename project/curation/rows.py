@@ -1,6 +1,6 @@
 """Single rows of a run: what happened to them, and people's decisions about them. Exports clean pairs in other formats."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from ...curate import (
 from ..run import Run
 from ..runs import decisions_file
 
+SHOWN_ROWS = 10  # of a listing, with their texts
 FORMATS = ("openai", "trl", "csv", "parquet", "datasets")
 
 
@@ -106,10 +107,14 @@ def undo_decisions(run: str | Path | Run) -> tuple[tuple[Override, ...], Path]:
 
 @dataclass(frozen=True)
 class Waiting:
-    """Rows as `find_rows` returns them, and the number of rows that were decided since the run was made."""
+    """Rows as `find_rows` returns them, and the number of rows that were decided since the run was made.
+
+    shown: the first of the rows, with their texts and those of the rows that they are compared with.
+    """
 
     rows: pl.DataFrame
     decided: int
+    shown: Sequence[Explanation] = ()
 
 
 def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
@@ -120,9 +125,11 @@ def list_rows(run: str | Path | Run, which: RowFilter | None = None) -> Waiting:
     folder, chosen = Run.of(run).folder, which or RowFilter()
 
     def waiting() -> Waiting:
-        decided = {override.id for override in read_overrides(decisions_file(folder))}
-        rows = find_rows(folder, chosen, decided=decided)
-        return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows))
+        made = {override.id: override.decision for override in read_overrides(decisions_file(folder))}
+        dropped = [id for id, decision in made.items() if decision == "drop"]
+        rows = find_rows(folder, chosen, decided=made, dropped=dropped)
+        shown = [why(folder, f"row {row}", nearest=False) for row in rows["row"].head(SHOWN_ROWS)]
+        return Waiting(rows, 0 if chosen else len(find_rows(folder, chosen)) - len(rows), shown)
 
     return read_unchanged(folder, waiting)
 

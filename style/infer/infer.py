@@ -14,6 +14,7 @@ from ..columns import Columns, field_names
 from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..guide import check_sentence
 from ..kinds import KINDS
+from ..near_misses import NearMisses, measure_near_misses
 from ..read import parse_style
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
@@ -24,8 +25,10 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
-    joined_fields,
+    held_out_evidence,
+    joined_lists,
     joined_spellings,
+    telling,
     wilson_low,
     with_ids,
     without_redundant,
@@ -37,6 +40,7 @@ from .wordings import propose_wordings
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
 FEWEST_EXAMPLES = 20
+_OF_PROSE = ("case", "known_words", "no_repeats")  # kinds that say nothing of queries and other code
 _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
 # A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
@@ -51,6 +55,7 @@ class InferredStyle:
     empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
     those behind the evidence.
     message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
+    near_misses: the outputs with one wrong fact that they catch.
     """
 
     schema: StyleSchema | None
@@ -62,6 +67,7 @@ class InferredStyle:
     counted: int
     message: str
     discrimination: Discrimination | None = None
+    near_misses: NearMisses | None = None
 
     @property
     def found_style(self) -> bool:
@@ -95,9 +101,10 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+    wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
+    kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
+    proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
-    wordings = propose_wordings(columns)
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
         proposals,
@@ -109,6 +116,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         different=len(different),
         left_out=len(written) - len(different),
         wordings=wordings,
+        pairs=pairs,
     )
 
 
@@ -129,9 +137,10 @@ def _about_worded(
 
 
 def _different(examples: pl.DataFrame) -> pl.DataFrame:
-    """The first example of each output; of labels, which recur by nature, each different pair."""
-    labels = label_counts(examples["output"].str.strip_chars())
-    subset = ["output"] if labels.is_empty() else ["output", "input"]
+    """The first example of each output; of labels and JSON, which recur by nature, each different pair."""
+    outputs = examples["output"].str.strip_chars()
+    recurring = mostly_json(outputs) or not label_counts(outputs).is_empty()
+    subset = ["output", "input"] if recurring else ["output"]
     return examples.unique(subset, keep="first", maintain_order=True)
 
 
@@ -146,9 +155,11 @@ def infer_proposed(
     different: int | None = None,
     left_out: int = 0,
     wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    pairs: pl.DataFrame | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
-    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style.
+    `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style. What the rules accept is
+    measured on the `pairs`, by default the examples.
 
     `columns` are the examples as the checks read them.
     """
@@ -156,7 +167,7 @@ def infer_proposed(
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    rules = joined_fields(rules, columns, examples)
+    rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
         message = ". ".join(filter(None, (message, fewer)))
@@ -170,13 +181,15 @@ def infer_proposed(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
         source=source, wordings=wordings or {},
     )  # fmt: skip
-    schema = parse_style(write(None), where="the inferred style")
+    schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
-    found = measure_discrimination(examples, schema)
-    text = write(found)  # the same rules, with what they accept in comments
-    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+    given = examples if pairs is None else pairs
+    found, near = measure_discrimination(given, schema), measure_near_misses(given, schema)
+    text = write(found, near)  # the same rules, with what they accept in comments
+    measured = (one.sentence for one in (found, near) if one)
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
     message = " ".join(filter(None, sentences))
-    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
 
 
 def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
@@ -214,7 +227,10 @@ def _counted(
     for n, counted in zip(likely, found, strict=True):
         proposal = proposals[n][1]
         evidence = replace(counted, style=proposal.style, note=proposal.note, most=proposal.most)
-        subjects.setdefault(_subject(counted.entry), []).append(evidence)
+        if proposal.held_out is not None:
+            evidence = held_out_evidence(evidence, proposal.held_out, columns)
+        if evidence is not None:
+            subjects.setdefault(_subject(counted.entry), []).append(evidence)
     return list(subjects.values())
 
 
@@ -242,7 +258,7 @@ def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
     when = [entry.get(key) for key in ("when", "each", "part")]
     if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
-        return repr((entry["kind"], when))
+        return repr((entry["kind"], entry.get("facts"), when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
     if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
         keys["any"] = "the same text"

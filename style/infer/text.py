@@ -7,6 +7,7 @@ from typing import Any
 from ...core import say
 from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
+from ..near_misses import NearMisses
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
@@ -21,6 +22,7 @@ def style_text(
     evidence: Sequence[Evidence],
     habits: Sequence[Evidence],
     discrimination: Discrimination | None,
+    near_misses: NearMisses | None,
     *,
     rows: int,
     different: int,
@@ -31,7 +33,7 @@ def style_text(
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out.
 
-    `notes` are sentences about what was counted; `discrimination` is that of the checks.
+    `notes` are sentences about what was counted; `discrimination` and `near_misses` are those of the checks.
     """
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
@@ -40,7 +42,7 @@ def style_text(
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
     lines += [f"# {note}" for note in notes]
-    lines += [f"# {discrimination.sentence}"] if discrimination else []
+    lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
     top = {"name": name, "reviewed": False}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:
@@ -108,7 +110,7 @@ def _evidence_lines(one: Evidence) -> list[str]:
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
-        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("by field", _field)
+        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("one by one", _field)
         return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]
     if one.variants:
         return [*lines, _term(one)]
@@ -133,7 +135,7 @@ def _percent(one: Evidence) -> str:
 
 def _field(one: Evidence) -> str:
     """`colour: 198 of 200 (99%)`."""
-    return f"{', '.join(one.entry['fields'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
+    return f"{', '.join(one.entry.get('fields') or one.entry['facts'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
 
 def _term(one: Evidence) -> str:

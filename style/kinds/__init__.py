@@ -6,11 +6,13 @@ from .case import CASE
 from .contradicts import CONTRADICTS
 from .covers import COVERS
 from .equals import EQUALS, FINAL_ANSWER, SIMILAR
+from .field_context import FIELD_CONTEXT
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
 from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
+from .known_segments import KNOWN_SEGMENTS
 from .known_words import KNOWN_WORDS
 from .label import LABEL
 from .language import LANGUAGE
@@ -38,7 +40,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
-        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
-        READABILITY, NO_REPEATS, EQUALS, LABEL, SAME_FIELDS, FINAL_ANSWER, SAME_RESULT, SIMILAR, PYTHON,
+        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, KNOWN_SEGMENTS,
+        FIELD_CONTEXT, LANGUAGE, READABILITY, NO_REPEATS, EQUALS, LABEL, SAME_FIELDS, FINAL_ANSWER, SAME_RESULT, SIMILAR, PYTHON,
     )
 }  # fmt: skip

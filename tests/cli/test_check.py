@@ -29,7 +29,8 @@ def test_the_most_important_is_said_first_with_examples_and_what_to_type(command
     assert done.code == 0, done.err
     text = " ".join(done.out.split())
     assert "120 rows: 120 pairs, 120 distinct inputs, 40 distinct outputs" in text
-    assert 'The longest texts were taken as the output ("description"), all other columns as the input.' in text
+    assert '"description" was taken as the output, as the longest text, all other columns as the input.' in text
+    assert "If that is wrong, name them with --input and --output." in text
     assert "In 100% of the rows (120) the output states numbers that the input does not have" in text
     assert "row 1, 3.5 kg: …" in text
     assert done.out.index("Fix first") < done.out.index("Look at") < done.out.index("Looked for and not found")
@@ -53,7 +54,7 @@ def test_the_json_has_the_documented_keys(command, products):
     done = command("check", products, "--json")
     assert list(done.json) == [
         "source", "shape", "inputs", "rows_read", "pairs", "distinct_inputs", "distinct_outputs", "lengths", "findings",
-        "clean", "proposed", "options", "command", "page",
+        "clean", "proposed", "reason", "options", "command", "page",
     ]  # fmt: skip
     assert list(done.json["findings"][0]) == [
         "key", "severity", "title", "rows", "share", "advice", "option", "setting", "examples", "values",
@@ -84,10 +85,10 @@ def test_pairs_need_no_columns_to_be_named(command, tmp_path):
 
 def test_a_file_without_texts_is_refused_with_advice(command, tmp_path):
     path = tmp_path / "few.csv"
-    path.write_text("a,b\n1,2\n")
+    path.write_text("a\n1\n")
     done = command("check", path)
     assert done.code == 2
-    assert "--input and --output" in done.err
+    assert '"a" is the only column, but a pair has an input and an output\nAdd a column' in done.err
 
 
 def test_the_page_has_each_finding_and_needs_no_network(command, products, tmp_path):
@@ -115,6 +116,19 @@ def test_texts_of_the_data_are_no_markup_on_the_page(command, tmp_path):
     text = page.read_text(encoding="utf-8")
     assert "<script>alert" not in text
     assert "7*7" in text
+
+
+def test_conversations_are_read_from_a_table_and_under_another_name_asked_to_be_renamed(command, tmp_path):
+    chat = [{"role": "user", "content": "How far is it?"}, {"role": "assistant", "content": "Two miles."}]
+    table = tmp_path / "chats.csv"
+    pl.DataFrame({"messages": [json.dumps(chat)] * 30 + ["no JSON"]}).write_csv(table)
+    done = command("check", table, "--json").json
+    assert (done["shape"], done["pairs"], done["rows_read"]) == ("chat messages", 30, 31)
+    other = tmp_path / "chats.jsonl"
+    other.write_text(json.dumps({"dialog": chat, "score": 3}) + "\n")
+    refused = command("check", other)
+    assert refused.code == 2
+    assert 'column "dialog" holds conversations, which are read from a column "messages"' in refused.err
 
 
 @pytest.mark.slow
@@ -193,4 +207,5 @@ def test_a_column_beside_the_input_that_names_each_row_is_proposed_as_the_id(com
     found = command("check", path, *columns, "--id", "sku", "--json").json["findings"]
     assert "id_column" not in [finding["key"] for finding in found]
     command("init", tmp_path / "new", "--from", path, *columns)
-    assert '# id = "sku"' in (tmp_path / "new" / "tuneworth.toml").read_text()
+    data = tomllib.loads((tmp_path / "new" / "tuneworth.toml").read_text())["data"]
+    assert (data["input"], data["id"]) == (["name", "kind", "width"], "sku")

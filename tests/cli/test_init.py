@@ -1,12 +1,14 @@
 """`tuneworth init`: a project that curates as it stands."""
 
 import json
+import random
 import tomllib
 
 import pytest
 
+from tuneworth.core import from_json
 from tuneworth.project import read_project
-from tuneworth.style import read_style
+from tuneworth.style import Discrimination, read_style
 
 from ..conftest import pair
 
@@ -37,10 +39,37 @@ def test_the_project_file_names_what_may_group_and_what_may_identify(command, la
     command("init", tmp_path / "new", "--from", labels)
     text = (tmp_path / "new" / "tuneworth.toml").read_text()
     assert '# group = "family"' in text
-    assert "100 groups" in text
-    assert '"sku"' in text
-    taken_in = text.replace("# group", "group").replace("# identifiers", "identifiers")
-    assert tomllib.loads(taken_in)["data"]["group"] == "family"
+    assert '# Input column "sku" differs in every row: no two rows can be duplicates.\nidentifiers = ["sku"]\n' in text
+    assert tomllib.loads(text.replace("# group", "group"))["data"]["group"] == "family"
+
+
+def slots(n):
+    chance = random.Random(n)
+    city, day, seats = chance.choice(CITIES), chance.choice(["monday", "friday"]), chance.randint(1, 9)
+    if n % 25 < 9:
+        return {"text": f"thanks {city} number {n}", "json": "{}"}
+    return {"text": f"book {seats} seats to {city} on {day}", "json": json.dumps({"city": city, "day": day})}
+
+
+CITIES = ["amber", "basin", "cedar", "delta", "ember", "fjord", "grove", "hazel", "inlet", "jetty"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "row",
+    [slots, lambda n: {"text": f"{slots(n)['text']} please", "category": f"team {n % 7}"}],
+    ids=["JSON, 36% empty", "labels"],
+)
+def test_init_check_and_curate_measure_the_same_on_short_outputs(command, tmp_path, row):
+    file = tmp_path / "short.jsonl"
+    table = [row(n) for n in range(1200)]
+    file.write_text("".join(json.dumps(one) + "\n" for one in table))
+    message = command("init", tmp_path / "new", "--from", file, "--json").json["message"]
+    columns = [word for option, name in zip(("--input", "--output"), table[0], strict=True) for word in (option, name)]
+    checked = command("style", "check", file, "--style", tmp_path / "new" / "style.yaml", *columns, "--json").json
+    curated = command("curate", tmp_path / "new", "--json").json["style"]["discrimination"]
+    assert checked["discrimination"] == curated
+    assert from_json(curated, Discrimination).sentence in message
 
 
 @pytest.mark.slow

@@ -33,6 +33,11 @@ def test_what_waits_is_listed_and_a_decision_settles_it(command, run):
     listed = command("why", run)
     assert listed.out.splitlines()[0] == "2 rows wait for a decision: 2 conflict"
     assert listed.out.splitlines()[-1] == f'Next: see one of them: tuneworth why {run} "row 1"'
+    one, two = (line.partition(" → ") for line in listed.out.splitlines()[4:6] if line)
+    assert one[0].startswith("    ")
+    assert two[0].startswith("    row 2: ")
+    assert one[2] != two[2]
+    assert not {one[2], two[2]} & {"", "…"}
     assert command("why", run, "two", "--decide", "keep").code == 0
     listed = command("why", run)
     assert listed.out.splitlines()[:2] == [
@@ -52,6 +57,7 @@ def test_a_decision_in_bulk_is_shown_first_and_one_undo_takes_it_back(command, r
     shown = command("why", run, "--field", "kind=k1", "--decide", "drop")
     assert "20 rows found: 20 kept" in shown.out
     assert "Nothing is decided yet." in shown.out
+    assert shown.out.count(" → ") == 10
     assert not (run / "overrides.jsonl").exists()
     done = command(
         "why", run, "--field", "kind=k1", "--decide", "drop", "--yes", "--who", "Ada", "--because", "old kind"

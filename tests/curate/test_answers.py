@@ -108,6 +108,7 @@ def test_answers_are_counted_as_by_hand(seed: int, threshold: float):
         )
         assert found.verbatim[place] == (row in asked and own in trained)
         assert found.similar[place] == (near and own not in trained)
+    assert found.labels == sum(normalise(row["output"]) in trained for row in held if row not in asked)
 
 
 def test_identical_descriptions_are_on_one_side_by_default():
@@ -150,6 +151,22 @@ def test_a_stated_group_is_kept_and_the_answers_are_tied_in_addition():
     tied = curate(read_frame(rows, data), settings=CurateSettings(tie_outputs=True))
     assert verbatim(tied) == 0
     assert tied.kept.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+
+
+@pytest.mark.slow
+def test_what_would_leave_too_few_rows_to_test_on_is_not_advised():
+    """All outputs are similar, but few with the same facts: tying the similar ones would put all rows into one split."""
+    chance = random.Random(4)
+    words = ["".join(chance.choices("abcdefghij", k=6)) for _ in range(300)]
+    line = "The night train number {} leaves from the main platform of the old town station {} single day."
+    trains = [(n, "every") for n in range(400)] + [(n, "each") for n in range(40)]
+    rows = [
+        {"id": f"t{i}", "input": " ".join(chance.choices(words, k=8)), "output": line.format(n, every)}
+        for i, (n, every) in enumerate(trains)
+    ]
+    said = warned(curate(rows))
+    assert "would leave about 1 independent test row, fewer than the 10 that a verdict needs. Add rows" in said
+    assert "Set [" not in said
 
 
 def test_a_column_of_which_one_value_is_in_most_rows_is_not_advised():

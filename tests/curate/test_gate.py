@@ -88,7 +88,8 @@ def test_a_style_that_has_not_been_reviewed_drops_nothing_and_says_what_it_would
 
 def test_quality_drops_rows_whatever_the_style_says():
     style = parse_style(
-        "name: s\nreviewed: false\nchecks: [{id: short, kind: length, unit: words, max: 3}]", where="test"
+        "name: s\nreviewed: false\nchecks: [{kind: clean}, {id: short, kind: length, unit: words, max: 3}]",
+        where="test",
     )
     table = pairs(0).with_row_index().with_columns(
         output=pl.when(pl.col("index") < 5).then(pl.lit("I'm sorry, but I can't help with that request.")).otherwise("output")

@@ -50,6 +50,39 @@ def test_a_decision_about_one_side_settles_the_conflict(run, decided):
     assert find_rows(run, RowFilter(), decided=decided)["id"].to_list() == ["open"]
 
 
+@pytest.fixture(scope="module")
+def several(tmp_path_factory):
+    """Three answers to one question, the first of them twice, and two to another."""
+    folder = tmp_path_factory.mktemp("several")
+    answers = {"a": ANSWER + " 7.", "again": ANSWER + " 7.", "b": ANSWER + " 8.", "c": ANSWER + " 9."}
+    table = [{"id": name, "input": QUESTION, "output": text} for name, text in answers.items()]
+    table += [
+        {"id": name, "input": "How dear is the blue one?", "output": f"{ANSWER} {n}."}
+        for n, name in ((4, "x1"), (5, "x2"))
+    ]
+    table += [{"id": f"f{n}", "input": f"{n} other {n * 7919}", "output": f"words {n * 31}."} for n in range(40)]
+    write_curated(curate(table, settings=CurateSettings(split=SplitShares(train=1))), folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("decided", "dropped", "left"),
+    [
+        ((), (), {"a", "again", "b", "c", "x1", "x2"}),
+        (["a"], (), {"x1", "x2"}),
+        (["again"], (), {"x1", "x2"}),
+        (["b"], (), {"c", "x1", "x2"}),  # the ledger does not tell whether c contradicts b as well
+        (["a"], ["a"], {"again", "b", "c", "x1", "x2"}),
+        (["b"], ["b"], {"a", "again", "c", "x1", "x2"}),
+        (["x1"], ["x1"], {"a", "again", "b", "c"}),
+        (["x2"], (), {"a", "again", "b", "c"}),
+    ],
+)
+def test_whichever_side_is_kept_nothing_that_it_settles_waits(several, decided, dropped, left):
+    found = find_rows(several, RowFilter(), decided=decided, dropped=dropped)
+    assert set(found["id"]) == left
+
+
 def test_filters_narrow_one_another(run):
     assert ids(run, rules=("no-x",)) == ids(run, rules=("style:no-x",)) == ids(run, outcomes=("invalid",)) == ["broken"]
     assert ids(run, rules=("style:*", "stop")) == ["open", "broken"]

@@ -174,6 +174,17 @@ def test_a_masked_text_holds_nothing_and_stays_as_it_is(text):
     assert mask_text(masked) == masked
 
 
+def test_what_one_text_of_a_pair_shows_to_be_personal_is_masked_in_the_others():
+    """The number alone is no phone number; the input says that it is one, with a field or in its text."""
+    rows = [
+        {"input": {"phone": "265 745 239"}, "output": "Ruf uns an: 265745239."},
+        {"input": "inform(name=Ananta, phone=265745239)", "output": "It is 265 745 239, not 2657452390."},
+    ]
+    masked = curate(rows, settings=CurateSettings(mask=True, near_duplicate=1)).kept.sort("row")
+    assert masked["output"].to_list() == ["Ruf uns an: [PHONE].", "It is [PHONE], not 2657452390."]
+    assert masked["input"].to_list() == ["phone: [PHONE]", "inform(name=Ananta, phone=[PHONE])"]
+
+
 def test_what_a_mask_uncovers_is_masked_too():
     text = "+49 30 1234567 8@x.de"
     assert mask_text(text) == "[PHONE] [E-MAIL]"

@@ -1,14 +1,17 @@
 """What is proposed where columns are not stated: by an error, as an id, and for a file without column names."""
 
 import csv
+import random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneworth.core import DataError
-from tuneworth.curate import DataSettings, proposed_reading, proposing_columns, read_pairs
+from tuneworth.curate import DataSettings, proposed_reading, proposing_columns, read_frame, read_pairs
 
-from .test_checkup import checked, rows
+from .test_checkup import WORDS, checked, product, rows
 
 
 def written(path, table, *, header=True):
@@ -40,7 +43,7 @@ def test_the_output_alone_asks_for_the_input_and_proposes_it(tmp_path):
 def test_the_input_alone_asks_for_the_output_and_proposes_the_longest_texts(tmp_path):
     found = refusal(written(tmp_path / "shop.csv", rows()), input=("name", "kind"))
     assert "the input is stated, the output is not" in found
-    assert found.endswith("For these columns: --input name --input kind --output text")
+    assert found.endswith("For these columns: --input name --input kind --output text --id sku")
 
 
 def test_columns_of_other_names_are_proposed_in_the_error(tmp_path):
@@ -62,6 +65,71 @@ def test_an_error_about_something_else_stays_as_it_is(tmp_path):
     with pytest.raises(DataError) as plain:
         read_pairs(path, DataSettings(path=str(path), split="split"))
     assert refusal(path, split="split") == str(plain.value)
+
+
+TEXTS = {
+    "long": lambda n: product(n)["text"], "short": lambda n: " ".join(random.Random(n).sample(WORDS, 3)),
+    "class": lambda n: WORDS[n % 3], "number": lambda n: str(n % 3), "price": lambda n: f"{n}.95", "code": lambda n: f"K-{n}",
+    "day": lambda n: f"2026-01-{n % 28 + 1:02}", "query": lambda n: f"SELECT a FROM b WHERE c = {n}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("columns", "input", "output"),
+    [
+        ("source:short translation:short", "source", "translation"),
+        ("question:long sql:query", "question", "sql"),
+        ("sql:query question:long", "question", "sql"),
+        ("text:long category:class", "text", "category"),
+        ("description:long shelf:class", "description", "shelf"),
+        ("Q:long A:short label:number", "Q", "A"),
+        ("da:code text:long", "da", "text"),
+        ("dialogue:long summary:short", "dialogue", "summary"),
+        ("premise:long hypothesis:long label:number", "*", "label"),
+        ("en:short de:short", "en", "de"),
+        ("ref_no:code title:short context:long question:long answers:short", "*", "answers"),
+        ("db:class question:long query:query", "*", "query"),
+        ("prompt:long chosen:long rejected:long", "prompt", "chosen"),
+        ("sku:code title:short price:price kind:class description:long", "*", "description"),
+        ("sku:code blurb:long brand:class price:price added:day", "*", "blurb"),
+        ("no:code opened:day subject:short body:long reply:long agent:class", "*", "reply"),
+        ("a:class b:class", "a", "b"),
+        ("system:short text:long", "system", "text"),
+    ],
+)
+def test_columns_are_proposed_by_their_names_their_texts_and_their_places(columns, input, output):
+    kinds = dict(column.split(":") for column in columns.split())
+    table = [{name: TEXTS[kind](n) for name, kind in kinds.items()} for n in range(60)]
+    chosen = proposed_reading(table, DataSettings(path=""))
+    assert (chosen.reading.input, chosen.reading.output) == (input, output)
+    assert f'"{output}" was taken as the output' in chosen.reason
+
+
+NAMES = st.sampled_from(
+    ["text", "label", "a", "Q", "id", "sku", "answer", "group", "split", "system", "image", "rejected", "note", "price"]
+)
+VALUES = st.none() | st.integers() | st.lists(st.text(max_size=3), max_size=2) | st.text(max_size=20) | st.booleans()
+
+
+@given(st.data())
+def test_any_table_of_two_columns_is_recognised_or_gets_columns_that_can_be_read(data):
+    names = data.draw(st.lists(NAMES, min_size=2, max_size=8, unique=True))
+    table = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, VALUES)), min_size=1, max_size=30))
+    chosen = proposed_reading(table, DataSettings(path=""))
+    assert chosen is not None
+    read_frame(table, chosen.reading)
+    assert chosen.reading.output in names
+
+
+def test_a_class_of_a_question_and_its_answer_is_left_out_and_said_to_be():
+    table = [{"Q": TEXTS["long"](n), "A": TEXTS["short"](n), "label": str(n % 3)} for n in range(60)]
+    assert proposed_reading(table, DataSettings(path="")).reason.endswith('"label" is left out.')
+
+
+def test_a_text_that_many_variants_repeat_is_the_output_of_an_export():
+    facts = {f"fact {n}": "yes" for n in range(8)}
+    table = [{"sku": f"K-{n}", "size": "SML"[n % 3], **facts, "text": product(n // 30)["text"]} for n in range(600)]
+    assert proposed_reading(table, DataSettings(path="")).reading.output == "text"
 
 
 # --- a file without column names ----------------------------------------------------------------------------------
@@ -144,8 +212,8 @@ def test_keys_of_json_are_names_whatever_they_look_like(tmp_path):
 )
 def test_a_column_that_names_each_row_is_proposed_as_the_id(column, value):
     table = [{column: value(n), **{k: v for k, v in row.items() if k != "sku"}} for n, row in enumerate(rows())]
-    assert proposed_reading(table, DataSettings(path="")).id == column
-    assert proposed_reading(table, DataSettings(path="", input="*", output="text")).id == column
+    assert proposed_reading(table, DataSettings(path="")).reading.id == column
+    assert proposed_reading(table, DataSettings(path="", input="*", output="text")).reading.id == column
     assert checked(table, id=None).finding("id_column").values["column"] == column
 
 
@@ -165,18 +233,18 @@ def test_a_column_that_names_each_row_is_proposed_as_the_id(column, value):
 )
 def test_measures_repeated_codes_and_descriptions_are_no_ids(column, value):
     table = [{column: value(n), **{k: v for k, v in row.items() if k != "sku"}} for n, row in enumerate(rows())]
-    chosen = proposed_reading(table, DataSettings(path=""))
+    chosen = proposed_reading(table, DataSettings(path="")).reading
     assert chosen.output == "text"
     assert chosen.id is None
 
 
 def test_a_code_that_the_outputs_quote_stays_in_the_input():
     table = rows(60, lambda row, n: {"text": f"{row['text']} Order it as K-{n}."})
-    chosen = proposed_reading(table, DataSettings(path=""))
+    chosen = proposed_reading(table, DataSettings(path="")).reading
     assert (chosen.input, chosen.output, chosen.id) == ("*", "text", None)
 
 
 def test_a_stated_or_recognised_id_is_kept():
     table = [{"id": f"r{n}", **row} for n, row in enumerate(rows())]
     assert checked(table, id=None).finding("id_column") is None
-    assert proposed_reading(table, DataSettings(path="", id="name")).id == "name"
+    assert proposed_reading(table, DataSettings(path="", id="name")).reading.id == "name"

@@ -14,7 +14,7 @@ from tuneworth.core import printable as terminal_text
 from tuneworth.core.config_text import find_excess
 from tuneworth.core.console import _json
 from tuneworth.curate.check.facts import text_facts
-from tuneworth.curate.check.masking import _mask_excerpt, places_in_value
+from tuneworth.curate.check.masking import _mask_excerpt, _masked_again, places_in_value
 from tuneworth.curate.check.personal import find_personal, mask_text, places_in
 from tuneworth.curate.check.quality import find_faults
 from tuneworth.curate.decisions.why import _named
@@ -29,7 +29,6 @@ from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.readme import code, fenced
 from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
-from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.prompts import without_thoughts
 from tuneworth.evaluate.risks.forgetting import CHECK_KINDS, meets
@@ -73,7 +72,7 @@ Scan = Callable[[str], Any]
 # One or more entries of each kind, as in a style file; the kind `python` runs the user's code.
 CHECKS = {
     "length": ["unit: words, max: 4", "unit: sentences, max: 1", "unit: paragraphs, max: 1"],
-    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1"],
+    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1", "regex: '[0-9]', from_request: true"],
     "sections": ["titles: [Part, Size], extra: false"],
     "list": ["max: 2, item_max_words: 4", "marker: '1. ', min: 0"],
     "template": ["text: 'Part: {x}, {y}'"],
@@ -89,10 +88,13 @@ CHECKS = {
     "ends_with": ["any: ['{package}'], when: package"],
     "vocabulary": ["preferred: {low dropout: [LDO, Low-Dropout]}, forbidden: [cheap]"],
     "known_words": ["words: [box, red, big]"],
+    "known_segments": ["segments: ['{package}', box]", "segments: [box], of: request"],
+    "field_context": ["never: {'box _': [package], '_ , {size}': [x]}, negations: en, explained_by: [red]",
+                      "never: {box: ['part: box']}, of: request"],
     "punctuation": ["end: none, exclamation_marks: 0", "end: '.', quotes: curly, dashes: en"],
     "clean": [""],
-    "grounded": ["facts: [numbers, codes]", "facts: [names]"],
-    "covers": ["fields: [package, size]"],
+    "grounded": ["facts: [numbers, codes]", "facts: [names]", "facts: [literals, operands]"],
+    "covers": ["fields: [package, size]", "fields: [package], take: first word"],
     "contradicts": ["field: package, values: [SOT-23, SOT-89]"],
     "sums": ["total: 100"],
     "language": ["is: de, min_characters: 5"],
@@ -205,6 +207,9 @@ SCANS: dict[str, Scan] = {
     "places_in_value": lambda text: places_in_value(text, ("a", "phone")),
     "mask_text": mask_text,
     "mask_excerpt": _mask_excerpt,
+    "masked again": lambda text: _masked_again(
+        pl.Series([text]), [{"phone": {"265745239": "[PHONE]", text[:30]: "[PHONE 2]"}}]
+    ),
     "find_personal": lambda text: find_personal(pl.Series([text])),
     "find_faults": lambda text: find_faults(pair_columns(_pairs(text, text[1:], None)), None),
     "gram_sets": lambda text: gram_sets([text]),
@@ -260,7 +265,7 @@ SCANS: dict[str, Scan] = {
     "ollama literal": go_literal,
     "modelfile": _or_refused(_checked),
     "json": _read_json,
-    "log": lambda text: _fields_in(text, {"a", "A"}),
+    "log": lambda text: read_fields(text, known={"a", "A"}),
     "names of rows": lambda text: (title_of(text, text), _named(text)),
     "answer": lambda text: read_answer(text.encode()),
     "error of an endpoint": lambda text: read_error_body(text.encode(), 400),
