@@ -219,7 +219,7 @@ def _boxed(text: str) -> tuple[int, int] | None:
 def _find_final_answer(check: Check, columns: Columns) -> Findings:
     p: FinalAnswerParameters = check.parameters
     tolerance = 0.0 if p.tolerance is None and p.take != "letter" else p.tolerance
-    ignore: set[Ignored] = {*p.ignore, "space"} | ({"case"} if check.ignore_case else set())
+    ignore: tuple[Ignored, ...] = (*p.ignore, "space", "case") if check.ignore_case else (*p.ignore, "space")
 
     def fault(output: str, references: Sequence[str]) -> FaultRow | None:
         wanted = [p.answer(text) or text for text in references]
