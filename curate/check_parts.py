@@ -4,13 +4,14 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
 import polars as pl
 
 from ..core import Clock, ConfigError, nearest
-from ..style import StyleSchema, open_fields, pair_columns, with_row_values
+from ..style import StyleSchema, all_fields, open_fields, pair_columns, with_row_values
 from .check import DETECTION_ROWS, Checked, group_masks, identifier_like, judge, mask_outside, mask_text, merge_personal
 from .decisions import Decided, decide, without_failures
 from .each import Each, Kept, in_turn
@@ -48,7 +49,7 @@ class CheckedPairs:
     @cached_property
     def identifier_like(self) -> list[str]:
         """The fields that look like identifiers."""
-        return identifier_like(_first(self.texts, ["fields"]))
+        return identifier_like(_first(self.texts, ["fields", "input"]))
 
 
 class CorpusOf(Protocol):
@@ -185,8 +186,8 @@ def _with_row_values(tables: Sequence[Kept], style: StyleSchema | None) -> Style
     """The style with the values that all parts have, for the checks that look for those of the rows."""
     if style is None or not open_fields(style):
         return style
-    fields = pl.concat([table.read(["fields"]) for table in tables])
-    return with_row_values(style, pair_columns(fields.with_columns(output=pl.lit(""), input=pl.lit(""))))
+    fields = pl.concat([table.read(["fields", "input"]) for table in tables])
+    return with_row_values(style, pair_columns(fields.with_columns(output=pl.lit(""))))
 
 
 def _changes(
@@ -211,12 +212,11 @@ def _check_names(parts: Sequence[CheckedPart], request: CurateRequest) -> None:
     known = {name for part in parts for name in part.fields}
     missing = [name for name in request.identifiers if name not in known]
     absent = [name for name in request.columns if not any(part.found[name] for part in parts)]
-    first = _first([part.texts for part in parts], ["fields", "meta"]) if missing or absent else pl.DataFrame()
+    first = _first([part.texts for part in parts], ["fields", "input", "meta"]) if missing or absent else pl.DataFrame()
     if not len(first):
         return
-    fields, others = (
-        {key for text in first[column].drop_nulls() for key in json.loads(text)} for column in ("fields", "meta")
-    )
+    fields = {*chain.from_iterable(all_fields(first["fields"], first["input"]))}
+    others = {key for text in first["meta"].drop_nulls() for key in json.loads(text)}
     if missing:
         problems = [f'no input has a field "{name}"; {_hint(name, fields)}' for name in missing]
         raise ConfigError.of(problems, where="[data] identifiers")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from ..core import Clock
-from ..style import StyleSchema, field_text, sample_keys
+from ..style import StyleSchema, all_fields, field_text, sample_keys
 from .check import Findings, examine, find_places, is_label, mask_groups, mask_part, personal_note
 from .decisions import Override
 from .each import InMemory, Kept
@@ -224,8 +224,8 @@ def find_values(pairs: pl.DataFrame, name: str) -> tuple[list[str | None], bool]
 def names_found(pairs: pl.DataFrame, wanted: Collection[str]) -> list[str]:
     """The names among these that are fields of some input, sorted."""
     missing = set(wanted)
-    for text in pairs["fields"].drop_nulls() if missing else ():
-        missing -= json.loads(text).keys()
+    for fields in all_fields(pairs["fields"], pairs["input"]) if missing else ():
+        missing -= fields.keys()
         if not missing:
             break
     return sorted(set(wanted) - missing)

@@ -275,6 +275,9 @@ class Certificate(Record):
     facts, and not the same."""
     answers_in_test: AnswersInTest | None
     """The same counts over the test rows alone."""
+    labels_in_train: Count | None = None
+    """Number of held-out rows whose output of at most five words, such as a label, is also that of a train row; this is
+    expected, and counts as no answer in train."""
     answers_remedy: str | None
     """What to set so that no answer of test is in train; null if at most 2% of the test rows have one."""
 

@@ -13,7 +13,7 @@ import polars as pl
 from ..core import DataError, say
 from .check_parts import CheckedPairs
 from .decisions import despite_decision, preferred_first, settle_decided
-from .match import Corpus, Outcomes, Relations, rank_rows
+from .match import Corpus, Outcomes, Relations, listed_synonyms, rank_rows
 from .match import relate as relate_rows
 from .paraphrases import Meaning, load_embedding
 from .read import RawPairs, salted
@@ -69,8 +69,9 @@ def relate(pairs: CheckedPairs, settings: CurateSettings, *, pinned: PinnedSplit
     # What may be dropped for leaking: rows with a given side and, if there are any, rows of groups.
     droppable = ((given >= 0) | corpus.pairs["group"].is_not_null().to_numpy()) & (given >= 0).any()
     relations = relate_rows(
-        corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method, droppable=droppable
-    )
+        corpus, threshold=settings.near_duplicate, rank=rank, method=settings.method, droppable=droppable,
+        synonyms=listed_synonyms(pairs.style),
+    )  # fmt: skip
     return RelatedPairs(relations, rank, stated, before, pinned.hints(corpus.content))
 
 

@@ -13,9 +13,7 @@ from .check import with_row_values as with_row_values
 from .columns import MOST_FIELDS as MOST_FIELDS
 from .columns import Columns as Columns
 from .columns import commonest as commonest
-from .columns import field_text as field_text
 from .columns import given_fields as given_fields
-from .columns import render_fields as render_fields
 from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import Passing as Passing
@@ -23,8 +21,14 @@ from .discrimination import RuleInUse as RuleInUse
 from .discrimination import StyleInUse as StyleInUse
 from .discrimination import measure_discrimination as measure_discrimination
 from .discrimination import sample_keys as sample_keys
+from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED
+from .facts.numbers import quotes_apart as quotes_apart
+from .fields import all_fields as all_fields
+from .fields import field_text as field_text
+from .fields import read_fields as read_fields
+from .fields import render_fields as render_fields
 from .guide import check_sentence as check_sentence
 from .guide import check_table as check_table
 from .guide import fenced as fenced

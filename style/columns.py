@@ -1,6 +1,5 @@
 """A table of outputs with their inputs and fields, as the checks read it, and where texts occur in a column."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -11,13 +10,16 @@ from typing import Any
 
 import polars as pl
 
+from .fields import all_fields, field_text
 from .protected import Protected
 
 # {name} in a text stands for the value of that input field.
 _SLOT = re.compile(r"\{([^{}]+)\}")
 # In a pattern, {2,3} is a count, and \p{L} or \x{41} a character.
 PATTERN_SLOT = re.compile(r"(?<!\\)(?<!\\[pPxuU])\{([^\W\d][^{}]*)\}")
-_PARSED_AT_ONCE = 2_000
+
+
+_SEEN = 50
 
 
 def field_names(text: str) -> list[str]:
@@ -39,12 +41,8 @@ class Columns:
 
     @cached_property
     def fields(self) -> list[Mapping[str, Any]]:
-        """The parsed fields of each row; an empty mapping if the input is plain text."""
-        rows: list[Mapping[str, Any]] = []
-        for part in self.fields_json.replace("", None).fill_null("{}").to_frame().iter_slices(_PARSED_AT_ONCE):
-            # Parsing many objects as one text takes half the time of parsing them one by one.
-            rows += json.loads(f"[{','.join(part.to_series())}]")
-        return rows
+        """The fields of each row, also those that its input has as text; an empty mapping if it is plain text."""
+        return all_fields(self.fields_json, self.input)
 
     def changed(self, rows: Sequence[int], output: pl.Series) -> "Columns":
         """These rows with other outputs; what was read of their fields is kept."""
@@ -66,6 +64,12 @@ class Columns:
     def protected(self) -> Protected:
         """The protected spans of the outputs."""
         return Protected(self.output)
+
+    @cached_property
+    def has_prose(self) -> bool:
+        """Whether most of the first outputs have words that are not in protected spans: a query has none."""
+        first = range(min(len(self.output), _SEEN))
+        return 2 * sum(any(map(str.isalpha, self.protected.prose(row))) for row in first) > len(first)
 
     @cached_property
     def _texts(self) -> dict[str, pl.Series]:
@@ -139,34 +143,6 @@ class Columns:
             value = self.field(name)
             mask &= value.is_not_null() if wanted is None else value.is_in(list(wanted)).fill_null(False)
         return mask
-
-
-def field_text(value: Any) -> str:
-    """The value of one field as text: lists joined with `, `, nested objects as compact JSON, null as empty text."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # Plain types first: `isinstance` with abstract types is the slowest part of reading fields.
-    if isinstance(value, list | tuple) or (
-        not isinstance(value, dict | int | float | bytes) and isinstance(value, Sequence)
-    ):
-        return ", ".join(field_text(item) for item in value)
-    if isinstance(value, dict) or (not isinstance(value, int | float) and isinstance(value, Mapping)):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return str(value)
-
-
-def render_fields(fields: Mapping[str, Any], *, leave_out: Sequence[str] = ()) -> str:
-    """The fields as `name: value` lines in their order, without null and empty ones and those in `leave_out`."""
-    lines = []
-    for name, value in fields.items():
-        text = field_text(value)
-        if text and name not in leave_out:
-            lines.append(f"{name}: {text}")
-    return "\n".join(lines)
 
 
 # Fields from which rules are inferred. No prompt names so many by hand; where each row has names of its own (answers to a

@@ -14,7 +14,8 @@ import polars as pl
 
 from ..core import Count, Proportion, Record, say
 from .check import check_columns, pair_columns
-from .columns import Columns, field_text
+from .columns import Columns
+from .fields import field_text
 from .schema import StyleSchema
 
 SAMPLE = 1_000  # examples: a share is then known to three points, and checking them three times takes under a second

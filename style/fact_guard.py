@@ -1,6 +1,5 @@
 """Whether a changed text still says the same: its numbers, its codes, and the values of the fields that it names."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from .columns import Columns, field_text
-from .facts.numbers import SPAN, Fact, span_facts, spans_in
+from .columns import Columns
+from .facts.numbers import SPAN, Fact, column_quotes_apart, span_facts, spans_in
+from .fields import field_text, read_fields
 from .kinds.grounded import without_numbering
 
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
@@ -29,7 +29,8 @@ def preserved(before: pl.Series, after: Columns) -> pl.Series:
 
 
 def _same_facts(before: pl.Series, after: Columns) -> pl.Series:
-    frame = pl.DataFrame({"before": without_numbering(before), "after": without_numbering(after.output)})
+    texts = [column_quotes_apart(without_numbering(some)) for some in (before, after.output)]
+    frame = pl.DataFrame(texts, ["before", "after"])
     # Without a digit there is no fact.
     numeric = frame.select(pl.any_horizontal(pl.all().str.contains(r"[0-9¼½¾⅐-⅞]"))).to_series()
     spans = frame.filter(numeric).select(pl.all().str.extract_all(SPAN).list.sort())
@@ -124,7 +125,7 @@ def _same_values(before: pl.Series, after: Columns) -> pl.Series:
     if not len(rows):
         return same
     texts = zip(rows, plain["before"].gather(rows), plain["after"].gather(rows), strict=True)
-    given = after.fields_json.gather(rows)
+    given = after.fields_json.replace("", None).fill_null(after.input).gather(rows)
     kept = [
         _has_values(f" {text} ", f" {other} ", fields) for (_, text, other), fields in zip(texts, given, strict=True)
     ]
@@ -141,8 +142,8 @@ def _has_values(before: str, after: str, fields: str | None) -> bool:
 
 @lru_cache(maxsize=65_536)
 def _field_words(fields: str) -> tuple[str, ...]:
-    """The words of every value of the fields (a JSON object). A step of a repair looks at most rows again."""
-    return tuple(dict.fromkeys(words for value in json.loads(fields).values() for words in _values(value)))
+    """The words of every value of the fields that a text has. A step of a repair looks at most rows again."""
+    return tuple(dict.fromkeys(words for value in (read_fields(fields) or {}).values() for words in _values(value)))
 
 
 def _values(value: Any) -> Iterator[str]:

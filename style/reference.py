@@ -10,7 +10,7 @@ import yaml
 
 from ..core import MOST_WRITTEN, ConfigError, key_of, nearest
 from .check import check_outputs, explain
-from .columns import render_fields
+from .fields import render_fields
 from .guide import check_sentence
 from .kinds import KINDS
 from .protected import PROTECTED
@@ -93,17 +93,20 @@ EXAMPLES = [
     KindExample(
         "how often a regular expression (Rust syntax, linear time) matches, or that it matches the whole output",
         {"kind": "pattern", "regex": ", "}, "NPN transistor, TO-92", "NPN transistor TO-92",
-        "a mark that separates the facts of nearly every output, or one shape that all of them have",
+        "a mark that separates the facts of nearly every output, one shape that all of them have, and with `from_request` the "
+        "placeholders, tags, links, line breaks and marks that outputs keep as in their requests (`from_request: true` means "
+        "that each match occurs as often in the output as in the input)",
     ),
     KindExample(
-        "that every number and code (and name, if asked for) in the output is stated in the input",
+        "that every number and code in the output is stated in the input; if asked for, also every name, literal (a quoted text, "
+        "or one that a query compares with) and operand (a number that a query compares with)",
         {"kind": "grounded"}, "NPN transistor, 45V, TO-92", "NPN transistor, 60V, TO-92",
-        "where the numbers and codes of nearly all outputs are in their inputs", PART,
+        "for each kind of fact, where that of nearly all outputs is in their inputs, and less often in other inputs", PART,
     ),
     KindExample(
-        "that the values of some fields occur in the output",
+        "that the values of some fields, or (`take: first word`) their first words, occur in the output",
         {"kind": "covers", "fields": ["package"]}, "NPN transistor, TO-92", "NPN transistor",
-        "the fields whose values, or `wordings` of them, occur in most outputs", PART,
+        "the fields whose values, their first words or `wordings` of them occur in most outputs, and less often in others", PART,
     ),
     KindExample(
         "that there are no leftovers: code fences, remarks of an assistant, placeholders, damaged characters, refusals, echoes "
@@ -140,8 +143,8 @@ EXAMPLES = [
     KindExample(
         "that the output is made of known words; numbers and codes do not count",
         {"kind": "known_words", "words": ["NPN", "transistor"]}, "NPN transistor, TO-92", "NPN transistoid, TO-92",
-        "all words of the examples, without likely slips, where hardly an output has one of its own; else those that recur, as a "
-        "should rule",
+        "all words of the examples that requests do not account for, without likely slips, where hardly an output has one of its "
+        "own; else those that recur, as a should rule",
     ),
     KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",
@@ -250,7 +253,33 @@ def reference_page() -> str:
         "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
         "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
     )
-    return "\n\n".join([head, _protected(), *map(explain_kind, names)]) + "\n"
+    return "\n\n".join([head, _WORDINGS, _protected(), *map(explain_kind, names)]) + "\n"
+
+
+_WORDINGS = """\
+## Wordings
+
+`wordings` at the top of a style file lists other texts that say a value of a field: field, value, list of texts.
+
+```yaml
+wordings:
+  priceRange:
+    less than £20: [cheap, inexpensive]
+    low: [cheap]
+  familyFriendly:
+    "yes": [kid friendly, child friendly]
+    "no": [adults only]
+```
+
+`covers` takes each of them for the value, `contradicts` finds each of them where the field has another value, and `grounded` \
+takes a number, code or name in them as stated by the request. Case, hyphens and spaces do not matter, and a plural ending \
+may follow. One text may say two values of a field, as `cheap` above: it covers both of them, and contradicts neither. A \
+value such as `no` is no text by itself: list what outputs write for it. No \
+output has to mention a value such as `none` or `dontcare`.
+
+Fields are those of the input: columns, an object, or a text that consists of fields alone. Such a text is a JSON object, \
+`name[value], name[value]`, lines of `name: value` (or such pieces between `;` or ` | `), or dialogue acts such as \
+`inform(name='The Mill';food=French)`, whose act is the field `act`."""
 
 
 def _protected() -> str:

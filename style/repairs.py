@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from .check import check_columns, collection_paused, with_row_values
-from .columns import Columns, render_fields
+from .columns import Columns
 from .edits import Planned, keep_spans, planned_edits, subsets, with_edits
 from .fact_guard import preserved
+from .fields import render_fields
 from .schema import StyleResults, StyleSchema
 
 CHANGE_SCHEMA = {

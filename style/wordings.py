@@ -1,7 +1,8 @@
 """The values of a field and the texts that say them: accepted wordings, and where a text mentions a value."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -15,7 +16,9 @@ from .schema import Wordings
 # Values that say nothing by themselves: a text with the word "no" in it does not say that the value is "no".
 _FLAGS = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 _OPPOSITE = {"yes": "no", "no": "yes"}
-_NO_TEXT = frozenset(["yes", "no", "none", "n/a", "na", "unknown", "other", "unspecified", "not given"])
+# Values that say that there is none, or that any will do: no output has to mention them.
+NO_VALUES = frozenset(["none", "n/a", "na", "unknown", "unspecified", "not given", "dontcare", "dont care"])
+_NO_TEXT = NO_VALUES | {"yes", "no", "other"}
 _BREAK = r"[\s_\-‐‑–]+"
 # Between words of a text: bounded, so that no hostile text makes a match slow.
 _BETWEEN = r"[\s_\-‐‑–]{1,10}"
@@ -32,7 +35,8 @@ _BESIDE_IN_TWO = frozenset(
 _SMALL = frozenset(
     ["a", "an", "the", "any", "very", "so", "too", "really", "particularly", "especially", "exactly", "necessarily", "at",
      "in", "of", "all", "be", "have", "considered", "for", "to", "your", "suitable", "recommended", "appropriate", "good",
-     "ideal", "meant", "known", "friendly"]
+     "ideal", "meant", "known", "friendly", "allow", "accept", "admit", "permit", "welcome", "cater", "serve", "offer",
+     "provide"]
 )  # fmt: skip
 _MOST_SMALL = 4
 _TELLING = sorted(DENIALS | _BESIDE | {two.partition(" ")[0] for two in _NOT_IN_TWO | _BESIDE_IN_TWO})
@@ -48,7 +52,8 @@ _MOST_VALUES = 5_000  # of the rows: a field with more has names, not a vocabula
 
 
 class Mention(NamedTuple):
-    """A place in a row's text that names a value of a field; `key` identifies the value.
+    """A place in a row's text that names a value of a field; `keys` are those of the value, or of the several that the
+    text may say.
 
     `denied`: the text says that it is not this value (`not red`); `beside`: it says where something else is (`north of
     the city centre`).
@@ -58,7 +63,7 @@ class Mention(NamedTuple):
     text: str
     start: int
     end: int
-    key: str
+    keys: frozenset[str]
     denied: bool = False
     beside: bool = False
 
@@ -76,7 +81,7 @@ def _folded(text: str) -> str:
 
 
 def read_wordings(table: Any, problems: list[str]) -> Wordings:
-    """`wordings: {field: {value: [texts]}}` of a style file; a text that says two values of a field is a problem."""
+    """`wordings: {field: {value: [texts]}}` of a style file. A text may say several values of a field."""
     if table is None:
         return {}
     if not isinstance(table, Mapping):
@@ -84,9 +89,7 @@ def read_wordings(table: Any, problems: list[str]) -> Wordings:
         return {}
     wordings = {}
     for name, values in table.items():
-        line = line_of(table, name)
-        wordings[str(name)] = _read_values(values, f"wordings.{name}", problems, line)
-        problems += (Problem(message, line) for message in _overlaps(str(name), wordings[str(name)]))
+        wordings[str(name)] = _read_values(values, f"wordings.{name}", problems, line_of(table, name))
     return wordings
 
 
@@ -106,26 +109,12 @@ def _read_values(values: Any, where: str, problems: list[str], line: int | None)
     return read
 
 
-def _overlaps(name: str, values: Mapping[str, Sequence[str]]) -> Iterable[str]:
-    """A problem for each text that says two values of one field."""
-    owner: dict[str, str] = {}
-    for value, texts in values.items():
-        own = [] if value_key(value) in _NO_TEXT else [value]
-        for text in dict.fromkeys([*own, *texts]):
-            other = owner.setdefault(_folded(text), value)
-            if other != value:
-                yield (
-                    f"wordings.{name}: {shown_value(text)} is a wording of both {shown_value(other)} and "
-                    f"{shown_value(value)}; keep it for one of them"
-                )
-
-
 @dataclass(frozen=True)
 class Vocabulary:
     """The texts that say values of fields. values: of each field, the values as written by their keys."""
 
     values: Mapping[str, Mapping[str, str]]
-    texts: Mapping[str, Mapping[str, str]]  # text -> field -> key of the value that it says
+    texts: Mapping[str, Mapping[str, frozenset[str]]]  # text -> field -> keys of the values that it may say
 
     @cached_property
     def starts(self) -> dict[str, tuple[re.Pattern[str], list[str]]]:
@@ -148,10 +137,12 @@ class Vocabulary:
         return f"(?i){'|'.join(pieces)}" if pieces else ""
 
     @cached_property
-    def _plain(self) -> dict[str, dict[str, str]]:
-        plain: dict[str, dict[str, str]] = {}
+    def _plain(self) -> dict[str, dict[str, frozenset[str]]]:
+        plain: dict[str, dict[str, frozenset[str]]] = {}
         for text, keyed in self.texts.items():
-            plain.setdefault(_folded(text), {}).update(keyed)
+            for name, keys in keyed.items():
+                same = plain.setdefault(_folded(text), {})
+                same[name] = same.get(name, frozenset()) | keys
         return plain
 
     def keys_within(self, text: str, name: str) -> set[str]:
@@ -159,7 +150,7 @@ class Vocabulary:
         words = [word.strip(_MARKS) for word in re.split(r"[ /]", _folded(text))][:_MOST_WORDS]
         parts = [" ".join(words[a:b]) for a in range(len(words)) for b in range(a + 1, len(words) + 1)]
         parts += [word[:-n] for word in words for n in range(1, _ENDING + 1) if len(word) >= _STEM + n]
-        return {key for part in parts if (key := self._plain.get(part, {}).get(name))}
+        return set().union(*(self._plain.get(part, {}).get(name, ()) for part in parts))
 
 
 def _as_written(text: str) -> bool:
@@ -199,22 +190,26 @@ def vocabulary(
     rows have say nothing; checks of facts compare them.
     """
     shown: dict[str, Mapping[str, str]] = {}
-    texts: dict[str, dict[str, str]] = {}
+    texts: dict[str, dict[str, frozenset[str]]] = {}
     seen = [] if rows is None else frequent_values(rows)
     for other in dict.fromkeys([name, *wordings]):
         own = [*values, *seen] if other == name else []
         shown[other] = {value_key(value): value for value in reversed([*wordings.get(other, {}), *own])}
-        for text, key in _texts(other, shown[other], wordings).items():
-            texts.setdefault(text, {})[other] = key
+        for text, keys in _texts(other, shown[other], wordings).items():
+            texts.setdefault(text, {})[other] = keys
     return Vocabulary(shown, texts)
 
 
-def _texts(name: str, shown: Mapping[str, str], wordings: Wordings) -> dict[str, str]:
-    """Every text that says a value of one field, with the key of the value."""
+def _texts(name: str, shown: Mapping[str, str], wordings: Wordings) -> dict[str, frozenset[str]]:
+    """Every text that says a value of one field, with the keys of the values that it may say."""
     stated = wordings.get(name, {})
     elsewhere = {value_key(v) for other, table in wordings.items() if other != name and stated for v in table}
-    texts = {value: key for key, value in shown.items() if key not in _NO_TEXT and key not in elsewhere}
-    return texts | {text: value_key(value) for value, given in stated.items() for text in given}
+    said = [(value, key) for key, value in shown.items() if key not in _NO_TEXT and key not in elsewhere]
+    said += [(text, value_key(value)) for value, given in stated.items() for text in given]
+    keys: defaultdict[str, set[str]] = defaultdict(set)  # by the text in small letters: case does not make another text
+    for text, key in said:
+        keys[_folded(text)].add(key)
+    return {text: frozenset(keys[_folded(text)]) for text, _ in said}
 
 
 def frequent_values(items: pl.Series) -> list[str]:
@@ -250,9 +245,10 @@ def mentions(texts: pl.Series | Columns, words: Vocabulary, name: str) -> list[M
     places = _remembered(texts, words) if isinstance(texts, Columns) else _places(texts, words)
     saying = {text: keyed[name] for text, keyed in words.texts.items() if name in keyed}
     for index, text, written, start, end, denied, beside in places:
-        if key := saying.get(text):
-            flipped = _OPPOSITE.get(key) if denied else None
-            found.append(Mention(index, written, start, end, flipped or key, denied and not flipped, beside))
+        if keys := saying.get(text):
+            flipped = denied and keys <= _OPPOSITE.keys()
+            keys = frozenset(map(_OPPOSITE.__getitem__, keys)) if flipped else keys
+            found.append(Mention(index, written, start, end, keys, denied and not flipped, beside))
     return found
 
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import polars as pl
 
-from ...style import field_text, stated_numbers
-from ..read.normal_forms import comparable, text_fields, visible
+from ...style import all_fields, field_text, quotes_apart, read_fields, stated_numbers
+from ..read.normal_forms import comparable, visible
 
 LABEL_WORDS = 5  # a text of at most this many words is a label: the whole text is its only fact
 FEW_LABEL_WORDS = (
@@ -44,6 +44,9 @@ _UNIT_NAMES = {
 # A comparison between spaces, as in a query; elsewhere the sign is part of a tag or an arrow.
 _OPERATOR = re.compile(r"(?<=\s)(?:[<>]=?|[!=]=|<>|[≤≥≠])(?=\s)")
 _SIGNS = frozenset("<>=≤≥≠")
+_TWO_CAPITALS = re.compile("[A-Z]{2}")
+_CODE_PART = re.compile(r"(?<![^\W_])([A-Z]{2,})['’]?s?(?![^\W_])")
+_WORDS_BEHIND = re.compile(r"(?<=[A-Z][0-9]|[0-9][A-Z])(?:-[^\W\d_][^\W\dA-Z_]{2,})+$")  # E2E-Schlüssel, 4K-Bild
 # Words that are no codes in capitals either.
 _WORDS = "are be do has have is ok that the this was were what which who will yes you your"
 _NO_CODES = frozenset(_WORDS.split())
@@ -54,36 +57,47 @@ _UNIT = re.compile(
     r"|V(?:DC|AC|rms|pp)|[kMG]?bps|[KMGT]i?B|%|‰|°|°?[CF]|mAh|kWh|inch|inches|ft|lb|lbs|oz|rpm|px|ppm"
     r"|sec|seconds?|min|minutes?|h|hrs?|hours?|days?|weeks?|months?|years?|EUR|USD|GBP|€|\$|£|mm²|cm²|m²|cm³|m³)(?:/\w+)?"
 )
+_ANY_CASE = re.compile(_UNIT.pattern, re.IGNORECASE)
 
 
-def is_label(normalised: str, words: int = LABEL_WORDS) -> bool:
-    """Whether the text has at most so many words that the whole text is its only fact."""
-    return len(normalised.split(" ", words)) <= words
+def is_unit(word: str) -> bool:
+    """Whether a word in small letters after a number may be its unit."""
+    return word in _UNIT_NAMES or _ANY_CASE.fullmatch(word) is not None
 
 
-def text_facts(text: str, *, label_words: int = LABEL_WORDS) -> frozenset[str]:
+def is_label(text: str, words: int = LABEL_WORDS) -> bool:
+    """Whether the text has at most so many words that the whole text is its only fact; marks alone are no words."""
+    few = text.split(None, 2 * words)
+    return len(few) <= 2 * words and sum(any(map(str.isalnum, word)) for word in few) <= words
+
+
+def text_facts(text: str, *, label_words: int = LABEL_WORDS, leave_out: Collection[str] = ()) -> frozenset[str]:
     """Tokens with a digit (a number joined with its unit), comparisons, and all-capital tokens of two or more letters,
     case folded. A number word is its number.
 
     A text of at most `label_words` words is itself its only fact, without the marks around it. Fields in a
-    text have the facts of their values, by name.
+    text have the facts of their values, by name, but those in `leave_out`.
     """
-    fields = text_fields(text)
+    fields = read_fields(text)
     if fields is None:
         return _facts_of(text, label_words)
-    values = {name.casefold(): _facts_of(field_text(value), LABEL_WORDS) for name, value in fields.items()}
+    values = {
+        name.casefold(): _facts_of(field_text(value), LABEL_WORDS)
+        for name, value in fields.items()
+        if name not in leave_out
+    }
     return frozenset(f"{name}\0{fact}" for name, facts in values.items() for fact in facts if fact)
 
 
 def _facts_of(text: str, label_words: int) -> frozenset[str]:
-    if len(text.split(None, label_words)) <= label_words and is_label(label := _value(text), label_words):
+    if is_label(text, label_words) and is_label(label := _value(text), label_words):
         return frozenset([label.strip(" .!?,;:") or label])
     return token_facts(text)
 
 
 def token_facts(text: str) -> frozenset[str]:
     """As `text_facts`, for a text of any length and without reading fields."""
-    text = _with_digits(visible(text))
+    text = _with_digits(quotes_apart(visible(text)))
     facts = set(_OPERATOR.findall(text)) if not _SIGNS.isdisjoint(text) else set()
     tokens = _END.sub(" ", _STUCK.sub(r"\1 ", text) if _MAY_STICK.search(text) else text).split()
     for position, parsed in enumerate(map(_parsed, tokens), start=1):
@@ -97,13 +111,18 @@ def token_facts(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=100_000)
 def _parsed(token: str) -> tuple[str, bool] | None:
-    """The fact in a token, and whether it is a number that takes the following unit; None for an ordinary word."""
+    """The fact in a token, and whether it is a number that takes the following unit; None for an ordinary word.
+
+    Of a compound (`USB-Geräte`) its codes are the fact, and several of a code (`PDFs`) are that code.
+    """
     if any(character.isdigit() for character in token):
+        token = _WORDS_BEHIND.sub("", token.lstrip("'‘’"))
         return token.casefold(), _NUMBER.fullmatch(token) is not None
     if token.isupper() and sum(map(str.isalpha, token)) >= 2:
         code = token.strip("'’`.,-_*#/").replace(".", "").casefold()  # the U.S. are the US
         return None if code in _NO_CODES else (code, False)
-    return None
+    codes = [match[1] for match in _CODE_PART.finditer(token)] if _TWO_CAPITALS.search(token) else []
+    return ("-".join(codes).casefold(), False) if codes else None
 
 
 def _with_digits(text: str) -> str:
@@ -138,9 +157,10 @@ _LONGEST = 60  # characters; longer texts carry content
 def identifier_like(pairs: pl.DataFrame) -> list[str]:
     """The input fields of a pair table that may be identifiers, in the order of the first row's fields.
 
-    Empty if the inputs are plain texts, there are too few rows, or every field qualifies.
+    Empty if the inputs are texts without fields, there are too few rows, or every field qualifies.
     """
-    fields = [json.loads(text) for text in pairs["fields"].head(DETECTION_ROWS).drop_nulls()]
+    first = pairs.head(DETECTION_ROWS)
+    fields = [row for row in all_fields(first["fields"], first["input"]) if row]
     if len(fields) < _FEW:
         return []
     names = [n for n, v in fields[0].items() if isinstance(v, str) and all(isinstance(f.get(n), str) for f in fields)]

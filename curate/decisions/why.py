@@ -14,7 +14,7 @@ import polars as pl
 from ...core import DataError, notebook_page, open_stored, printable, read_stored_lines, stored_line
 from ...style import field_text, render_fields
 from ..match import GRAM
-from ..read import comparable, comparable_fields
+from ..read import comparable_fields, comparable_input
 from ..run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
 from ..split import SPLITS
 
@@ -66,7 +66,7 @@ def _grams(text: str) -> frozenset[str]:
 
 def _comparable(pair: dict[str, Any], identifiers: Sequence[str]) -> str:
     if pair["fields"] is None:
-        return comparable(pair["input"])
+        return comparable_input(pair["input"], None, identifiers)
     return comparable_fields(pair["fields"], identifiers)
 
 

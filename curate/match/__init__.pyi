@@ -22,3 +22,4 @@ from .relations import Canned as Canned
 from .relations import Relations as Relations
 from .relations import find_canned as find_canned
 from .relations import relate as relate
+from .wording import listed_synonyms as listed_synonyms

@@ -280,7 +280,6 @@ class Memory:
     text: np.ndarray
     facts: FactNumbers
     mirrored: KnownPairs
-    other_words: KnownPairs
     grams: KnownGrams = field(default_factory=KnownGrams)
     inputs: KnownTexts = field(default_factory=KnownTexts)
     outputs: KnownTexts = field(default_factory=KnownTexts)
@@ -290,7 +289,7 @@ class Memory:
     def of(cls, rows: np.ndarray, text: np.ndarray) -> "Memory":
         """An empty memory of these rows."""
         texts = int(text.max(initial=-1)) + 1
-        return cls(rows, text, FactNumbers(len(rows)), KnownPairs(texts), KnownPairs(texts))
+        return cls(rows, text, FactNumbers(len(rows)), KnownPairs(texts))
 
     def recalled(self, rows: np.ndarray, edited: np.ndarray) -> "Recalled":
         """What of it holds for a corpus of these rows (numbers), of which those `edited` have another output."""

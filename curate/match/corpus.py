@@ -277,7 +277,8 @@ def _values(pairs: pl.DataFrame, what: str, identifiers: Collection[str], label_
     if what == "input facts":
         rows = pairs.select("input", "fields").rows()
         facts = [
-            text_facts(text) if fields is None else field_facts(fields, leave_out=identifiers) for text, fields in rows
+            text_facts(text, leave_out=identifiers) if fields is None else field_facts(fields, leave_out=identifiers)
+            for text, fields in rows
         ]
     else:
         facts = [text_facts(text, label_words=label_words) for text in pairs["output"]]

@@ -245,10 +245,12 @@ def _explain_conflicts(
 
     stated = [facts_of(some) for some in (rows, others)]
     requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
+    outputs = zip(corpus.outputs(rows), corpus.outputs(others), strict=True)
     evidence = [
-        _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts)
-        for name, inputs, (one, two), facts in zip(
-            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, zip(*stated, strict=True), strict=True
+        _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts, *said)
+        for name, inputs, (one, two), facts, said in zip(
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, zip(*stated, strict=True), outputs,
+            strict=True,
         )
     ]  # fmt: skip
     return ["conflict"] * len(rows), evidence
@@ -280,8 +282,12 @@ def _different_words(text: str, other: str) -> str:
     return " against ".join(quoted) if left or right else ""
 
 
-def _conflict_evidence(other: str, inputs: float | None, facts: frozenset[str], others: frozenset[str]) -> str:
-    """`inputs`: the similarity of the inputs, None if they are the same as written; `facts, others` of the outputs."""
+def _conflict_evidence(
+    other: str, inputs: float | None, facts: frozenset[str], others: frozenset[str], said: str, other_said: str
+) -> str:
+    """`inputs`: the similarity of the inputs, None if they are the same as written; `facts, others` of the outputs, which are
+    `said, other_said`.
+    """
     if inputs is None:
         given = f'The same input as "{other}"'
     elif inputs == 1:
@@ -292,6 +298,9 @@ def _conflict_evidence(other: str, inputs: float | None, facts: frozenset[str], 
         _short(", ".join(sorted(fact.replace("\0", ": ") for fact in only)))
         for only in (facts - others, others - facts)
     )
+    if not left and not right:
+        words = _different_words(said, other_said) or "the same words in another order"
+        return f"{given} with another answer: {words}."
     if left and right:
         return f"{given} with another answer: {left} against {right}."
     if left:

@@ -22,12 +22,18 @@ from .corpus import best_ranks
 from .join import SimilarPairs, as_fraction
 from .ngrams import GramSets, gram_sets, may_share, shared_grams
 from .subjects import combinations, distinct_rows
+from .wording import Synonyms, differences, named
 
 _CHUNK = 500_000  # pairs of items processed together: about 100 MB
 _EACH = 256  # pairs of each item up to which comparing all of them is no slower than a join of their outputs
 _HUBS = 8  # labels of each subject that all others are compared with, where there are too many pairs
 MOST = 60_000_000  # most pairs in memory: 130 bytes each with all their data, measured, so 8 GB
 
+_SEVERAL = 0.5  # of the answers are to a request with several: its wording varies
+_LABELS = 0.9  # of the answers are to several requests: the short ones are labels
+_MANY = 0.005  # of the answers are the same short one: it is a label anywhere
+
+TextsOf = Callable[[np.ndarray], list[str]]  # of these numbers
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # the position of a pair of subjects, and an item of each
 
 
@@ -64,8 +70,8 @@ class Items:
 
 @dataclass(frozen=True)
 class Compared:
-    """Pairs of items. alternatives: their number. complete: whether all duplicates and conflicts are listed; otherwise all
-    three are lower bounds."""
+    """Pairs of items. alternatives: the number of the others with one request. complete: whether all duplicates and
+    conflicts are listed; otherwise all three are lower bounds."""
 
     duplicates: Edges
     conflicts: Edges
@@ -76,17 +82,17 @@ class Compared:
 def compare_outputs(
     same: SimilarPairs,
     items: Items,
-    texts: Callable[[np.ndarray], list[str]],
-    other_request: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    texts: TextsOf,
+    requests: TextsOf,
     *,
     threshold: float,
     label_words: int,
+    synonyms: Synonyms = frozenset(),
     known: KnownGrams | None = None,
 ) -> Compared:
     """Duplicates, conflicts and the number of alternatives among items whose subjects are the same.
 
-    `texts` gives the normalised outputs of numbers, and `other_request` says whether the inputs of two subjects differ in
-    a word that says something: such a word explains different facts, so these are alternatives.
+    `texts` gives the normalised outputs of numbers, `requests` the inputs.
     """
     subject, output, facts = items.subject, items.output, items.facts
     subjects = int(max(subject.max(initial=-1), same.right.max(initial=-1))) + 1
@@ -97,12 +103,10 @@ def compare_outputs(
     related = np.zeros(subjects, bool)
     related[left] = related[right] = True
     needed = np.unique(output[related[subject]])
-    short = np.zeros(int(output.max(initial=-1)) + 1, bool)
-    short[needed] = [is_label(text, label_words) for text in texts(needed)]
-    label = short[output]
-    if label_words < LABEL_WORDS:  # where sentences are usual, a third answer shows that wordings vary
-        answers = np.bincount(distinct_rows(items.request, output, facts)[1][0])
-        label &= answers[items.request] <= 2
+    varied = _varied(items)
+    short, label = _labels(items, needed, texts(needed), label_words)
+    if label_words < LABEL_WORDS:
+        label &= ~varied
     divided = (known or KnownGrams()).pairs(needed, texts)
     proposals = _Proposals(items, left, right, counts, label, texts, threshold)
     duplicates, conflicts, found = [], [], 0
@@ -114,15 +118,72 @@ def compare_outputs(
             similar[which], similarity[which] = _similar(grams, i, j, labels[which], threshold)
         conflict = labels | (similar & (facts[a] != facts[b]) & differ)
         duplicate = similar & ~conflict
-        asked = np.flatnonzero(conflict & (left[origin] != right[origin]))
-        conflict[asked] &= ~other_request(left[origin[asked]], right[origin[asked]])
         for kind, which in ((duplicates, duplicate), (conflicts, conflict)):
             chosen = np.flatnonzero(which)
             kind.append(Edges(a[chosen], b[chosen], inputs[origin[chosen]], similarity[chosen]))
             found += len(chosen)
         refuse_too_many(found, "outputs that repeat or contradict each other", threshold)
     alternatives = int(_pairs(left, right, counts).sum()) - proposals.unlisted - found
-    return Compared(_joined(duplicates), _joined(conflicts), alternatives, proposals.complete)
+    compared = Compared(_joined(duplicates), _joined(conflicts), alternatives, proposals.complete)
+    return _by_wording(compared, items, short, label, varied, texts, requests, synonyms)
+
+
+def _varied(items: Items) -> np.ndarray:
+    """Whether the answers to the request of each item vary in their wording: most requests have several, or it has three."""
+    request = distinct_rows(items.request, items.output)[1][0]
+    several = np.bincount(request)[request] > 1
+    if len(several) and several.mean() >= _SEVERAL:
+        return np.ones(len(items.request), bool)
+    return np.bincount(distinct_rows(items.request, items.output, items.facts)[1][0])[items.request] > 2
+
+
+def _labels(items: Items, needed: np.ndarray, texts: list[str], label_words: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether the output of each item is short, and whether it is a label, of which two different ones contradict each other.
+
+    A short one is a label if it answers many requests or has a digit, or where nearly all outputs answer several. Others
+    are terms and phrases, of which several may be right.
+    """
+    size = int(items.output.max(initial=-1)) + 1
+    answers = distinct_rows(items.request, items.output)[1][1]
+    answered = np.bincount(answers, minlength=size)
+    classes = len(answers) > 0 and (answered[answers] > 1).mean() >= _LABELS
+    many = answered >= (0 if classes else max(2, _MANY * len(answers)))
+    short, label = np.zeros(size, bool), np.zeros(size, bool)
+    short[needed] = [is_label(text, label_words) for text in texts]
+    label[needed] = short[needed] & (many[needed] | np.array([any(map(str.isdigit, text)) for text in texts], bool))
+    return short[items.output], label[items.output]
+
+
+def _by_wording(
+    compared: Compared, items: Items, short: np.ndarray, label: np.ndarray, varied: np.ndarray, texts: TextsOf,
+    requests: TextsOf, synonyms: Synonyms,
+) -> Compared:  # fmt: skip
+    """The same for edges of one request, by the words of the inputs. Duplicates whose outputs differ in a word that says
+    something are alternatives, or contradict each other if it is a word of the request or an opposite, and wordings do not
+    vary."""
+    edges, repeated = _joined([compared.duplicates, compared.conflicts]), len(compared.duplicates.left)
+    a, b = edges.left, edges.right
+    same = np.flatnonzero(items.output[a] == items.output[b])
+    outputs, of = np.unique(items.output[a[same]], return_inverse=True)
+    agree = np.zeros(len(a), bool)
+    # A label is the answer to any request of its kind, so that it does not show which words say nothing.
+    agree[same] = np.array([not is_label(text) for text in texts(outputs)], bool)[of]
+    inputs = differences(items.request[a], items.request[b], requests, synonyms, agree=agree)
+    one = ~inputs.other
+    # A word that says nothing while outputs agree may be what tells two apart that do not.
+    duplicate, conflict = one & (np.arange(len(a)) < repeated), one & ~inputs.moved & (inputs.exchange == 0)
+    at = np.flatnonzero(duplicate)
+    said = differences(items.output[a[at]], items.output[b[at]], texts, synonyms)
+    duplicate[at[said.other]] = False
+    conflict[at] &= said.other & ~varied[a[at]] & ~varied[b[at]]
+    unsure = at[conflict[at] & ~said.opposite]
+    request, output = items.request[a[unsure]], items.output
+    conflict[unsure] = named(request, output[a[unsure]], output[b[unsure]], requests, texts)
+    labels = label[a] & label[b]
+    conflict &= labels | ~(short[a] & short[b])
+    conflict[repeated:] &= (inputs.exact | ~labels)[repeated:]  # any word of the input may stand for another label
+    alternatives = compared.alternatives + int((one & ~duplicate & ~conflict).sum())
+    return Compared(edges.take(duplicate), edges.take(conflict), alternatives, compared.complete)
 
 
 def _pairs(left: np.ndarray, right: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -138,7 +199,7 @@ class _Proposals:
 
     def __init__(
         self, items: Items, left: np.ndarray, right: np.ndarray, counts: np.ndarray, label: np.ndarray,
-        texts: Callable[[np.ndarray], list[str]], threshold: float,
+        texts: TextsOf, threshold: float,
     ) -> None:  # fmt: skip
         self._items, self._left, self._right, self._counts = items, left, right, counts
         self._label, self._texts, self._threshold = label, texts, threshold

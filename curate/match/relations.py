@@ -21,7 +21,8 @@ from .candidates import MOST_PAIRS, Method, MethodSetting, Skew, expected_recall
 from .corpus import Corpus, best_ranks, first_rows
 from .items import Compared, Edges, Items, compare_outputs, refuse_too_many
 from .join import SimilarPairs
-from .subjects import Subjects, by_facts, distinct_rows, other_words
+from .subjects import Subjects, by_facts, distinct_rows
+from .wording import Synonyms
 
 _WAITING = 4_000_000  # pairs collected before the forest is extended
 _LEVELS = 16  # similarities at which connectivity is tracked
@@ -112,11 +113,12 @@ def relate(
     rank: np.ndarray,
     method: MethodSetting = "auto",
     droppable: np.ndarray | None = None,
+    synonyms: Synonyms = frozenset(),
 ) -> Relations:
     """The relations of all rows, given the rank of each in order of preference.
 
     `droppable` marks rows that may be dropped before ties are made, for reasons other than these relations: manual
-    decisions, a given split.
+    decisions, a given split. `synonyms` are words that the style lists for one thing.
 
     Raises:
         DataError: too many pairs are similar with the same facts to fit in memory.
@@ -137,7 +139,7 @@ def relate(
     same = SimilarPairs.joined([*same_parts, subjects.of_one_text()])
     same_parts.clear()
     subject = subjects.of_row
-    item, compared = _outputs(corpus, subjects, same, rank, threshold)
+    item, compared = _outputs(corpus, subjects, same, rank, threshold, synonyms)
     siblings = SimilarPairs.joined(listed)
     if sibling_pairs > LISTED:
         loose = _droppable(subject, subjects.count, item, compared, droppable)
@@ -160,7 +162,7 @@ def _smaller_first(pairs: SimilarPairs) -> SimilarPairs:
 
 
 def _outputs(
-    corpus: Corpus, subjects: Subjects, same: SimilarPairs, rank: np.ndarray, threshold: float
+    corpus: Corpus, subjects: Subjects, same: SimilarPairs, rank: np.ndarray, threshold: float, synonyms: Synonyms
 ) -> tuple[np.ndarray, Compared]:
     """The item of each row, and what the items are to each other."""
     subject = subjects.of_row
@@ -170,15 +172,16 @@ def _outputs(
     facts = np.full(len(subject), -1, np.int64)
     facts[rows] = corpus.output_facts(rows)
     item, (of_subject, of_output, of_facts) = distinct_rows(subject, corpus.output, facts)
-    first = first_rows(corpus.output)
+    first, asked = first_rows(corpus.output), first_rows(corpus.text)
     items = Items(of_subject, subjects.texts_of(of_subject), of_output, of_facts, best_ranks(item, rank))
     compared = compare_outputs(
         same,
         items,
         lambda numbers: corpus.outputs(first[numbers]),
-        lambda left, right: other_words(left, right, subjects, corpus),
+        lambda numbers: corpus.inputs(asked[numbers]),
         threshold=threshold,
         label_words=corpus.label_words,
+        synonyms=synonyms,
         known=None if corpus.recalled is None else corpus.recalled.memory.grams,
     )
     return item, compared

@@ -166,12 +166,12 @@ _PAIRS = 250_000  # whose words are compared at once: at most half a million tex
 
 # A run of letters and digits; a single character where words are written without spaces between them.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = rf"[{_UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
+WORD = rf"[{_UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
 _PLURAL = r"(\p{L}{3}[^s])s$"  # a request for "mugs" and an output about a "mug" name one thing
 # Words that differ between two wordings of one request: never facts by themselves, and their place says nothing.
-_EMPTY = "a an are be did do does is please s that the this was were what which who"
+EMPTY = "a an are be did do does is please s that the this was were what which who"
 # Words that join others. Their place says something: from A to B, from B to A.
-_JOINING = "and as at by for from had has have i in it its me of on or their there to with you"
+JOINING = "and as at by for from had has have i in it its me of on or their there to with you"
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -209,25 +209,6 @@ def _divided(
         part = pairs.take(np.arange(start, min(start + _PAIRS, len(pairs.left))))
         mirrored = _mirrored(part.left, part.right, subjects, corpus)
         yield part.take(~mirrored), part.take(mirrored)
-
-
-def other_words(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
-    """Whether the inputs of each pair of subjects differ in a word that says something."""
-    if corpus.recalled is None:
-        return _other(left, right, subjects, corpus)
-    texts = subjects.texts_of(left), subjects.texts_of(right)
-    known = corpus.recalled.memory.other_words
-    return known.ask(*texts, lambda new: _other(left[new], right[new], subjects, corpus))
-
-
-def _other(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
-    compared = np.unique(np.concatenate((left, right)))
-    rows = subjects.rows_of(compared)
-    first = rows[first_rows(np.searchsorted(compared, subjects.of_row[rows]))]
-    words = _Words.of(corpus.inputs(first)).without(_hashes(f"{_EMPTY} {_JOINING}"))
-    sets = words.sets(np.unique(words.word))
-    left, right = np.searchsorted(compared, left), np.searchsorted(compared, right)
-    return _lacks(sets, left, sets, right) | _lacks(sets, right, sets, left)
 
 
 def _mirrored(left: np.ndarray, right: np.ndarray, subjects: Subjects, corpus: Corpus) -> np.ndarray:
@@ -268,7 +249,7 @@ class _Words:
     @classmethod
     def of(cls, texts: list[str]) -> "_Words":
         """The words of normalised texts, without the endings of plurals."""
-        found = pl.Series(texts, dtype=pl.String).str.extract_all(_WORD)
+        found = pl.Series(texts, dtype=pl.String).str.extract_all(WORD)
         starts = np.concatenate(([0], np.cumsum(found.list.len().to_numpy(), dtype=np.int64)))
         words = found.explode(empty_as_null=False).str.replace(_PLURAL, "$1")
         return cls(words.hash().to_numpy(), starts)
@@ -325,10 +306,10 @@ class _Said:
         # Most words of a template are in all texts: they cannot be lacking.
         common = np.bincount(np.asarray(either.indices), minlength=len(vocabulary)) == len(requests.starts) - 1
         mirrored = np.bincount(np.asarray(both.indices), minlength=len(vocabulary)) > 0
-        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _hashes(_EMPTY)))
+        telling = np.flatnonzero(mirrored & ~common & ~np.isin(vocabulary, _hashes(EMPTY)))
         both, either = sparse.csr_matrix(both[:, telling]), sparse.csr_matrix(either[:, telling])
         first = output[np.unique(subject, return_index=True)[1]]
-        requests, answers = requests.without(_hashes(_EMPTY)), answers.without(_hashes(_EMPTY))
+        requests, answers = requests.without(_hashes(EMPTY)), answers.without(_hashes(EMPTY))
         words, orders = (requests.numbers(), answers.numbers()[first]), (requests.orders(), answers.orders()[first])
         return cls(both, either, words, orders)
 

@@ -7,6 +7,7 @@ from .dates import pair_dates as pair_dates
 from .normal_forms import clean_text as clean_text
 from .normal_forms import comparable as comparable
 from .normal_forms import comparable_fields as comparable_fields
+from .normal_forms import comparable_input as comparable_input
 from .normal_forms import compared_inputs as compared_inputs
 from .normal_forms import compared_outputs as compared_outputs
 from .normal_forms import content_hash as content_hash

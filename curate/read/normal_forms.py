@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from ...style import render_fields
+from ...style import read_fields, render_fields
 
 
 def normalise(text: str) -> str:
@@ -76,9 +76,10 @@ def normalised_outputs(pairs: pl.DataFrame) -> list[str]:
 
 def comparable(text: str) -> str:
     """The text for comparison: `visible`, with fields in the order of their names, case folded, single spaces."""
-    if text.isascii() and not _SPECIAL.search(text) and not (":" in text and _SEPARATOR.search(text)):  # most texts
+    special = _SPECIAL.search(text) or (":" in text and _SEPARATOR.search(text)) or text.endswith(")")
+    if text.isascii() and not special:  # most texts
         return " ".join(text.lower().split())
-    fields = text_fields(text)
+    fields = read_fields(text)
     shown = visible(text if fields is None else _in_order(fields))
     return " ".join((shown.lower() if shown.isascii() else shown.casefold()).split())
 
@@ -106,9 +107,15 @@ def compared_inputs(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[s
     """The inputs for comparison, from the columns `input` and `fields`, without the identifiers."""
     rows = pairs.select("input", "fields").rows()
     return [
-        comparable(text) if fields is None else comparable_fields(json.loads(fields), identifiers)
+        comparable(text) if fields is None and not identifiers else comparable_input(text, fields, identifiers)
         for text, fields in rows
     ]
+
+
+def comparable_input(text: str, fields: str | None, identifiers: Collection[str]) -> str:
+    """The input for comparison without the identifiers, which its fields (JSON text or null) or the text itself name."""
+    given = read_fields(fields or text)
+    return comparable(text) if given is None else comparable_fields(given, identifiers)
 
 
 def compared_outputs(pairs: pl.DataFrame) -> list[str]:
@@ -122,60 +129,9 @@ def comparable_fields(fields: Mapping[str, Any], identifiers: Collection[str] = 
     return " ".join((shown.lower() if shown.isascii() else shown.casefold()).split())
 
 
-# --- fields in texts ----------------------------------------------------------------------------------------------
+# --- the order of fields ----------------------------------------------------------------------------------------------
 
-_NAME = r"[^\W\d_][\w /().#%&+-]{0,39}"
-_LINE = re.compile(rf"\s*(?:[-*•]\s+)?(\**{_NAME}?\**)\s*:(?:\s+(.*))?", re.DOTALL)
 _SEPARATOR = re.compile(r"[\n;]| \| ")
-_BRACKETS = re.compile(rf"\s*({_NAME}?)\s*\[([^\[\]]*)\]\s*(?:,|;|\Z)")
-
-
-def text_fields(text: str) -> dict[str, Any] | None:
-    """The fields that a text consists of: a JSON object, `name[value]` in a row, or `name: value` lines.
-
-    None if anything else is in the text, a name occurs twice, or there is only one field and no JSON.
-    """
-    start = text.lstrip()[:1]
-    if start == "{":
-        return _json_fields(text)
-    if "[" in text and text.rstrip()[-1] == "]":
-        return _bracket_fields(text)
-    return _line_fields(text) if ":" in text else None
-
-
-def _json_fields(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) and found else None
-
-
-def _bracket_fields(text: str) -> dict[str, str] | None:
-    fields, at, end = {}, 0, len(text.rstrip())
-    while at < end:
-        found = _BRACKETS.match(text, at)
-        if found is None or found[1] in fields:
-            return None
-        fields[found[1]] = found[2]
-        at = found.end()
-    return fields if len(fields) > 1 else None
-
-
-def _line_fields(text: str) -> dict[str, str] | None:
-    first = _SEPARATOR.split(text, maxsplit=1)[0]
-    if first.strip() and _LINE.fullmatch(first) is None:  # most texts
-        return None
-    parts = [part for part in _SEPARATOR.split(text) if part.strip()]
-    if len(parts) < 2:
-        return None
-    fields = {}
-    for part in parts:
-        found = _LINE.fullmatch(part)
-        if found is None or (name := found[1].strip("* ")) in fields:
-            return None
-        fields[name] = (found[2] or "").strip()
-    return fields
 
 
 def _in_order(fields: Mapping[str, Any]) -> str:

@@ -29,7 +29,8 @@ class Answers:
     """Held-out rows whose output of more than five words is in train: word for word, or similar with the same facts.
 
     output, verbatim, similar: one entry per kept row; no row is both. output: the number of the output, of train as it is
-    trained on. held, train: the outputs that cross, as pairs of numbers.
+    trained on. held, train: the outputs that cross, as pairs of numbers. labels: the number of held-out rows with a
+    shorter output that is in train.
     """
 
     output: np.ndarray
@@ -37,6 +38,7 @@ class Answers:
     similar: np.ndarray
     held: np.ndarray
     train: np.ndarray
+    labels: int
 
 
 def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, threshold: float) -> Answers:
@@ -63,6 +65,7 @@ def find_answers(corpus: Corpus, kept: pl.DataFrame, rows: np.ndarray, *, thresh
     return Answers(
         output, asked & np.isin(output, same), asked & similar[output],
         np.concatenate((same, pairs.left)), np.concatenate((same, pairs.right)),
+        int(np.isin(output[~in_train & ~corpus.long[rows]], output[in_train]).sum()),
     )  # fmt: skip
 
 

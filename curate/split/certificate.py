@@ -81,6 +81,7 @@ def make_certificate(
         answers_in_test=AnswersInTest(
             verbatim=int(answers.verbatim[in_test].sum()), similar=int(answers.similar[in_test].sum())
         ),
+        labels_in_train=answers.labels,
         answers_remedy=None,
     )
     return certificate, across.crossing(SimilarPairs.joined(crossing))

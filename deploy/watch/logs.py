@@ -14,6 +14,7 @@ from ...core import DataError, as_json
 from ...curate import DataSettings, RawPairs, read_pairs
 from ...evaluate import OUTPUT_SCHEMA, score_outputs
 from ...project import Run
+from ...style import read_fields
 from .course import live_standing, live_windows
 from .drift import drift_of
 from .served import History
@@ -106,22 +107,15 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _with_fields(rows: pl.DataFrame, run: Run) -> pl.DataFrame:
-    """The rows with fields parsed from lines of `name: value`, if the training requests have fields."""
+    """The rows with the fields that their texts have, if the training requests have fields."""
     trained = run.train["fields"].drop_nulls()
     if not len(trained) or rows["fields"].count():
         return rows
     names = {name for text in trained for name in json.loads(text)}
-    parsed = [None if text is None else _fields_in(text, names) for text in rows["input"]]
+    parsed = [None if text is None else read_fields(text, known=names) for text in rows["input"]]
     if sum(fields is not None for fields in parsed) < PARSED * max(rows["input"].count(), 1):
         return rows
     return rows.with_columns(fields=pl.Series([fields and json.dumps(fields) for fields in parsed], dtype=pl.String))
-
-
-def _fields_in(text: str, names: set[str]) -> dict[str, str] | None:
-    """The fields of a text, if every line has the form `name: value` with a known name."""
-    parts = [line.partition(": ") for line in text.splitlines() if line.strip()]
-    known = {name: value for name, colon, value in parts if colon and name in names}
-    return known if parts and len(known) == len(parts) else None
 
 
 def new_since(log: LiveLog, looks: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal
 
+import polars as pl
+
 from .quantities import MULTIPLIERS, NUMBER, UNIT_WORDS, Quantity, read_number, share_units
 from .values import DATE, MONTHS, TIME, Date, Key, Value, read_date, read_time, values_of
 
@@ -16,6 +18,11 @@ _STOP = r"\s,;()\[\]{}|\"“”„«»"
 _DIGIT = "[0-9¼½¾⅐-⅞]"
 _CHUNK = rf"[^{_STOP}]*{_DIGIT}(?:[^{_STOP}]|,[0-9]|[\"″”])*"
 _LONG_RUN = re.compile(rf"(?<![^{_STOP}])[^{_STOP}0-9¼½¾⅐-⅞]{{100,}}+(?![^{_STOP}])")
+AFTER_DIGIT = re.compile(rf"{_DIGIT}[\"”']")  # inches, feet, or the end of a quotation
+_DIGIT_BEFORE = re.compile(_DIGIT)
+_QUOTE = re.compile(r"[\"“”„'‘\n]")
+_ENDS = re.compile(r"[^\W_]|[.,;:!?…)\]}%°\\]")  # before a mark that opens nothing
+_DECADE = re.compile("[0-9]{2}s")  # after an apostrophe
 _SYMBOLS = "|".join(
     re.escape(word) for word in (*MULTIPLIERS, *UNIT_WORDS) if (word.isascii() and word.isalpha()) or word[-1] in "23"
 )
@@ -80,6 +87,45 @@ class Fact:
         return measured or {None: [key[1] for key in self.gives if key[0] == "v" and key[2] == "*"]}
 
 
+def quotes_apart(text: str) -> str:
+    """The text with other marks around each quotation that ends in a digit: the last is no inch or foot. Positions stay.
+
+    Such a mark closes what was opened before it in the line, unless a mark after a word does so later: `"a 7" display"`.
+    """
+    if not AFTER_DIGIT.search(text):
+        return text
+    changed, opened, start, doubtful = [], "", -1, -1
+    for match in _QUOTE.finditer(text + "\n"):
+        mark, before, after = (
+            match.group(),
+            text[match.start() - 1 : match.start()],
+            text[match.end() : match.end() + 1],
+        )
+        kind = "'" if mark in "'‘" else '"'
+        if mark != "\n" and (opened not in ("", kind) or (mark == "'" and before.isalpha() and after.isalpha())):
+            continue  # an apostrophe
+        if _DIGIT_BEFORE.match(before) and mark in "\"”'":
+            doubtful = match.start() if opened and doubtful < 0 and not after.isalnum() else doubtful
+            continue
+        opens = mark in "“„‘" or (mark in "\"'" and not _ENDS.match(before) and bool(after.strip()))
+        opens &= not _DECADE.match(text, match.end())
+        if doubtful >= 0 and (opens or mark == "\n"):
+            changed += [(start, "„"), (doubtful, "“")]
+        opened, start, doubtful = kind if opens else "", match.start(), -1
+    characters = [*text]
+    for at, other in changed:
+        characters[at] = other
+    return "".join(characters)
+
+
+def column_quotes_apart(texts: pl.Series) -> pl.Series:
+    """`quotes_apart` of each text."""
+    doubtful = texts.str.contains(AFTER_DIGIT.pattern).fill_null(False).arg_true()
+    if not len(doubtful):
+        return texts
+    return texts.clone().scatter(doubtful, [quotes_apart(text) for text in texts.gather(doubtful)])
+
+
 def facts_in(text: str) -> list[Fact]:
     """The facts of a text in order, with their positions in code points."""
     return [_moved(fact, match.start()) for match in _spans(text) for fact in span_facts(match.group())]
@@ -107,7 +153,7 @@ def span_facts(span: str) -> tuple[Fact, ...]:
 
 def _spans(text: str) -> Iterator[re.Match[str]]:
     """The matches of SPAN. A long run without a digit is in none: at each of its characters, all of it would be read."""
-    at, span = 0, _span()
+    at, span, text = 0, _span(), quotes_apart(text)
     for run in _LONG_RUN.finditer(text):
         yield from span.finditer(text, at, run.start())
         at = run.end()
@@ -270,8 +316,9 @@ def _code_fact(span: str, match: re.Match[str]) -> tuple[int, list[Fact]]:
 
 _LONGEST = 40
 # Each word is read in one way alone: with two, the time would double with each word of a long run.
-_WORD_BEFORE = re.compile(r"(?:[A-Z]?[a-z]{2,}+[-._]++)+(?=[0-9A-Z])")
-_WORD_AFTER = re.compile(r"(?:[a-z]{2,}+[A-Z]?[-._])+")  # of the run read backwards
+_SMALL = r"[^\W\d_A-Z]"  # a letter of any language; in capitals only beyond ASCII
+_WORD_BEFORE = re.compile(rf"(?:[A-Z]?{_SMALL}{{2,}}+[-._]++)+(?=[0-9A-Z])")
+_WORD_AFTER = re.compile(rf"(?:{_SMALL}{{2,}}+[A-Z]?[-._])+")  # of the run read backwards
 _POINT = re.compile(r"([0-9]{1,3})([RkKMmuµnpV])([0-9]{1,3})")
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from ..check import check_columns
+from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
+from ..discrimination import FEWEST, other_outputs
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
@@ -185,17 +186,56 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def joined_fields(rules: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> list[Evidence]:
-    """The rules, with one check per level for all fields whose values outputs mention instead of one for each."""
+# Relations of an output to its request.
+_RELATIONS = ("covers", "grounded", "pattern")
+# How much more often answers to other requests break a relation than the own outputs do, of so many.
+_TELLING_TIMES, _TELLING_ROWS, _TOLD = 2, 2, 300
+
+
+def telling(rules: Sequence[Evidence], examples: pl.DataFrame) -> list[Evidence]:
+    """The rules without the relations to the request that answers to other requests hold about as often."""
+    related = [rule for rule in rules if rule.check.kind in _RELATIONS and _relates(rule)]
+    some = examples.head(_TOLD)
+    other = other_outputs(some["input"], some["output"])
+    some, other = some.filter(other.is_not_null()), other.drop_nulls()
+    if not related or len(some) < FEWEST:
+        return list(rules)
+    schema = StyleSchema("relations", tuple(replace(rule.check, id=f"{n}") for n, rule in enumerate(related)))
+    columns = pair_columns(some)
+    own, shuffled = (
+        check_columns(replace(columns, output=texts.alias("output")), schema).status.select((pl.all() == "fail").sum())
+        for texts in (some["output"], other)
+    )
+    broken = zip(related, own.row(0), shuffled.row(0), strict=True)
+    gone = {id(rule) for rule, ours, others in broken if others < _TELLING_TIMES * ours + _TELLING_ROWS}
+    return [rule for rule in rules if id(rule) not in gone]
+
+
+def _relates(rule: Evidence) -> bool:
+    return rule.check.kind != "pattern" or rule.check.parameters.from_request
+
+
+# What a check lists, of which each item was counted by itself.
+_LISTS = {"covers": "fields", "grounded": "facts"}
+
+
+def joined_lists(rules: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> list[Evidence]:
+    """The rules, with one check per level for all fields whose values outputs mention, and for all facts that requests
+    state, instead of one for each."""
+    groups: dict[str, list[Evidence]] = {}
+    for rule in rules:
+        key = _LISTS.get(rule.check.kind)
+        rest = {name: value for name, value in rule.entry.items() if name != key}
+        groups.setdefault(repr((rest, rule.level) if key else id(rule)), []).append(rule)
     joined: list[Evidence] = []
-    for level in ("must", "should"):
-        single = [rule for rule in rules if _is_mention(rule) and rule.level == level]
+    for single in groups.values():
         if len(single) > 1:
-            entry = {"kind": "covers", "fields": [name for rule in single for name in rule.entry["fields"]]}
-            # Each field was counted by itself: what breaks the joint rule broke one of them.
+            key = _LISTS[single[0].check.kind]
+            entry = {**single[0].entry, key: [name for rule in single for name in rule.entry[key]]}
+            # Each item was counted by itself: what breaks the joint rule broke one of them.
             single = [replace(_joined(entry, single, columns, examples), low=min(rule.low for rule in single))]
         joined += single
-    return [rule for rule in rules if not _is_mention(rule)] + joined
+    return joined
 
 
 def joined_spellings(rules: Sequence[Evidence], columns: Columns, examples: pl.DataFrame) -> list[Evidence]:
@@ -219,10 +259,6 @@ def _joined(entry: dict[str, Any], single: Sequence[Evidence], columns: Columns,
     check = replace(parsed, wordings=single[0].check.wordings)
     counted = count_evidence([check], [entry], columns, examples)[0]
     return replace(counted, terms=tuple(single), style=any(rule.style for rule in single))
-
-
-def _is_mention(rule: Evidence) -> bool:
-    return set(rule.entry) == {"kind", "fields"} and rule.check.kind == "covers"
 
 
 def _is_spelling(rule: Evidence) -> bool:
@@ -276,7 +312,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
         return b.part is not None and a.kind in _LINES and not (a.each or a.part)
     if a.when is not None and a.when != b.when and not _needs_field(a, b):
         return False
-    if b.kind in _WHOLE.get(a.kind, ()):
+    limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
+    if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
     if a.kind == "allowed" and a.parameters.values and not a.parameters.regex and b.about != "facts":
         return True  # each value was counted with that rule

@@ -24,8 +24,9 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
-    joined_fields,
+    joined_lists,
     joined_spellings,
+    telling,
     wilson_low,
     with_ids,
     without_redundant,
@@ -37,6 +38,7 @@ from .wordings import propose_wordings
 MOST_EXAMPLES = 20_000
 # With fewer than 16, Wilson's lower end stays under 0.80 even if all agree, so nothing could be inferred.
 FEWEST_EXAMPLES = 20
+_OF_PROSE = ("case", "known_words", "no_repeats")  # kinds that say nothing of queries and other code
 _SAMPLED = 1_000  # examples on which unlikely proposals are dropped
 # A habit of most outputs that is not a rule yet is worth showing, for a person to decide.
 _HABIT_FROM, _HABIT_ROWS, _MOST_HABITS = 0.5, 20, 12
@@ -95,7 +97,8 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
-    proposals = [(kind.name, proposal) for kind in KINDS.values() for proposal in kind.propose(columns)]
+    kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
+    proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
     wordings = propose_wordings(columns)
     proposals += _about_worded(proposals, columns, wordings)
@@ -160,7 +163,7 @@ def infer_proposed(
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
     rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
-    rules = joined_fields(rules, columns, examples)
+    rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
         message = ". ".join(filter(None, (message, fewer)))
@@ -246,7 +249,7 @@ def _subject(entry: Mapping[str, Any]) -> str:
     """The subject of an entry: of two entries with the same subject, one is the stricter form of the other."""
     when = [entry.get(key) for key in ("when", "each", "part")]
     if entry["kind"] in _ABOUT_ALL and "from_request" not in entry:
-        return repr((entry["kind"], when))
+        return repr((entry["kind"], entry.get("facts"), when))
     keys: dict[str, Any] = {key: value for key, value in entry.items() if key not in (*_HOW_MUCH, "kind", "when")}
     if entry["kind"] in ("starts_with", "ends_with") and not any(field_names(text) for text in keys["any"]):
         keys["any"] = "the same text"

@@ -108,7 +108,7 @@ def _evidence_lines(one: Evidence) -> list[str]:
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.terms:
-        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("by field", _field)
+        of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("one by one", _field)
         return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]
     if one.variants:
         return [*lines, _term(one)]
@@ -133,7 +133,7 @@ def _percent(one: Evidence) -> str:
 
 def _field(one: Evidence) -> str:
     """`colour: 198 of 200 (99%)`."""
-    return f"{', '.join(one.entry['fields'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
+    return f"{', '.join(one.entry.get('fields') or one.entry['facts'])}: {one.holds:,} of {one.applicable:,}{_percent(one)}"
 
 
 def _term(one: Evidence) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS
+from ..fields import field_text
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
@@ -25,6 +26,8 @@ _JOINED = re.compile(r"[0-9]|\b(?:and|or)\b|&")  # a value of several, of which 
 _COMMON = 0.25  # a word in this share of all outputs is no edge of a wording
 _CLAUSE = re.compile(r"(?<![.!?,;:()\n])[.!?,;:()\n]+(?:\s|$)")
 _TOKEN = re.compile(r"[^\W_]+(?:['’.\-/][^\W_]+)*")
+_SHORT = re.compile(r"[a-z]{1,2}")
+_WITH, _ALONE = 0.9, 2.0  # share of a phrase's outputs with a value of another field, and how much more than without it
 _NAMED = re.compile(r"[^\W\d_]{2}")
 _DENIED_WITHIN = 3  # words after a denial
 
@@ -152,7 +155,7 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row], phrases: "_Phra
     """The wordings of each value of one field."""
     given = columns.field(name).to_list()
     found = mentions(columns, vocabulary(name, {}, rows=columns.field(name).drop_nulls()), name)
-    named = {mention.row for mention in found if mention.key == value_key(given[mention.row] or "")}
+    named = {mention.row for mention in found if value_key(given[mention.row] or "") in mention.keys}
     counts = Counter(value for value in given if value is not None)
     if len(named) < _SAID * counts.total() and not {value_key(value) for value in counts} <= {"yes", "no"}:
         return {}
@@ -169,6 +172,7 @@ def _of_field(columns: Columns, name: str, rows: Sequence[_Row], phrases: "_Phra
         unnamed = [rows[number] for number in own if number not in named]
         telling = _in_its_place(telling, value, unnamed, [rows[number] for number in own if number in named])
         outputs = [row.phrases & telling - _foreign(row.phrases & telling, row, name) for row in unnamed]
+        outputs = _own_alone(outputs, unnamed, name)
         if texts := _cover(outputs, max(_SHARE * len(unnamed), _FEWEST)):
             proposed[value] = texts
     return proposed
@@ -186,7 +190,10 @@ def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: S
     kept = set[str]()
     for text in texts:
         words = text.split()
-        if words[0] in JOINERS and not _denies(words[0]):
+        # "Švejk se", "an": a short word at an edge is no part of a value.
+        if any((word in JOINERS or _SHORT.fullmatch(word)) and not _denies(word) for word in (words[0], words[-1])):
+            continue
+        if words[0] in own and len(words) > len(own):  # the value and what it does
             continue
         if set(words) <= set(own):
             if own[-len(words) :] == words and not _JOINED.search(plain):
@@ -194,6 +201,26 @@ def _in_its_place(texts: set[str], value: str, unnamed: Sequence[_Row], named: S
         elif without[text] * max(len(named), 1) >= _INSTEAD * beside[text] * len(unnamed):
             kept.add(text)
     return kept
+
+
+def _own_alone(outputs: Sequence[frozenset[str]], rows: Sequence[_Row], name: str) -> list[frozenset[str]]:
+    """The phrases of each output without those that come with a value of another field: "wine" with one restaurant by
+    the river."""
+    of_phrase: defaultdict[str, list[int]] = defaultdict(list)
+    for number, texts in enumerate(outputs):
+        for text in texts:
+            of_phrase[text].append(number)
+    values = [[(other, field_text(value)) for other, value in row.fields.items() if other != name] for row in rows]
+    usual = Counter(chain.from_iterable(values))
+    gone = set[str]()
+    for text, numbers in of_phrase.items():
+        with_it = Counter(chain.from_iterable(values[number] for number in numbers))
+        if any(
+            count >= _WITH * len(numbers) and count * len(rows) >= _ALONE * usual[value] * len(numbers)
+            for value, count in with_it.items()
+        ):
+            gone.add(text)
+    return [texts - gone for texts in outputs]
 
 
 def _foreign(texts: frozenset[str], row: _Row, name: str) -> set[str]:

@@ -11,9 +11,10 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError
-from ..columns import Columns, field_text, text_fields
+from ..columns import Columns, text_fields
 from ..facts.names import JOINERS, stem
 from ..facts.number_words import as_digits
+from ..fields import field_text
 from ..schema import Check, Findings, Kind, Proposal, faults
 from ..wordings import Mention, Vocabulary, mentions, value_key, vocabulary
 from ..words import quoted
@@ -22,6 +23,7 @@ from ..words import quoted
 _FEWEST_ROWS, _MOST_VALUES, _RECURS, _NAMED_SHARE, _MOST_WORDS = 20, 60, 5, 0.5, 4
 _LONGEST_NAME = 200  # characters; longer words without white space are no name
 _NEAR_SHARE = 0.1  # of the outputs of a value that say another one, which is then near to it rather than an error
+_MOST_WRONG = 0.15  # of the mentions of a value that contradict
 _JOINED = re.compile(r"(?<!\s)\s++(?:and|und|or|oder)\s+|(?:(?<!\s)\s++)?[,/&+]\s*")
 _POSSESSIVE = re.compile(r"['’]s?$")
 _QUALIFIER = re.compile(r"(?:(?<!\s)\s++)?(?:,.*|\([^()]*\))$", re.DOTALL)
@@ -83,7 +85,7 @@ def _own_values(items: pl.DataFrame, words: Vocabulary, p: ContradictsParameters
     distinct = items["item"].unique(maintain_order=True)
     keys: dict[str, set[str]] = {item: {value_key(item)} | words.keys_within(item, p.field) for item in distinct}
     for mention in mentions(distinct, words, p.field):
-        keys[distinct[mention.row]].add(mention.key)
+        keys[distinct[mention.row]] |= mention.keys
     if p.near:
         keys = {item: own.union(*(p.keys_near.get(key, ()) for key in own)) for item, own in keys.items()}
     own: dict[int, frozenset[str]] = defaultdict(frozenset)
@@ -103,11 +105,12 @@ def _wrong(
     found: Sequence[Mention], own: frozenset[str], output: str, fields: Mapping[str, Any], name: str
 ) -> list[Mention]:
     """The mentions that contradict the values of the row: another value, or a denial of its own."""
-    affirmed = {mention.key for mention in found if not mention.denied}
+    affirmed = {key for mention in found if not mention.denied for key in mention.keys}
     # What the text says the place is near to is no place of its own.
     if affirmed & own or not says_where_by_nearness(name):
         found = [mention for mention in found if not mention.beside]
-    wrong = [m for m in found if (m.key in own and m.key not in affirmed if m.denied and own else m.key not in own)]
+    denied = own - affirmed
+    wrong = [m for m in found if (not m.keys.isdisjoint(denied) if m.denied and own else m.keys.isdisjoint(own))]
     if not wrong:
         return []
     others = {other: field_text(value) for other, value in fields.items() if other != name}
@@ -205,13 +208,33 @@ def _propose_contradicts(columns: Columns) -> Sequence[Proposal]:
         words = vocabulary(name, {}, rows=items["item"])
         keys = dict(items.unique("index").iter_rows())
         found = mentions(columns, words, name)
-        named = {m.row for m in found if value_key(keys.get(m.row, "")) == m.key and not m.denied}
-        # A value that two fields have ("high") may be said of the other one.
-        listed = sorted(text for text, keyed in words.texts.items() if fields[keyed[name]] == 1)
+        named = {m.row for m in found if value_key(keys.get(m.row, "")) in m.keys and not m.denied}
+        own = _own_values(items, words, ContradictsParameters(name))
+        wrong = [
+            (index, mention)
+            for index, said in _by_row(found)
+            if index in own
+            for mention in _wrong(said, own[index], columns.output[index], columns.fields[index], name)
+            if not mention.denied
+        ]
+        together = _said_together(keys, wrong)
+        broken = Counter(key for row, m in wrong for key in m.keys if (value_key(keys[row]), key) not in together)
+        said = Counter(key for mention in found for key in mention.keys)
+        # A value that two fields have ("high") may be said of the other one, and one that often contradicts is a common
+        # word too, such as a restaurant named Place.
+        listed = sorted(
+            text
+            for text, keyed in words.texts.items()
+            if all(fields[key] == 1 and broken[key] <= _MOST_WRONG * said[key] for key in keyed[name])
+        )
         if len(named) >= _NAMED_SHARE * len(keys) and len(listed) > 1:
             note = f"{values} values; the outputs say their own in {len(named):,} of {len(keys):,}"
-            entry = {"field": name, "values": listed}
-            if near := _near(keys, found, {words.texts[text][name] for text in listed}):
+            entry: dict[str, Any] = {"field": name, "values": listed}
+            near: dict[str, list[str]] = {}
+            for value, other in sorted(together):
+                if any(other in words.texts[text][name] for text in listed):
+                    near.setdefault(words.values[name][value], []).append(words.values[name][other])
+            if near:
                 entry["near"] = near
             silent = [{**entry, "silent": True}] * (len(keys) < len(columns.output))
             proposals += [Proposal(one, style=False, note=note) for one in [*silent, entry]]
@@ -223,18 +246,12 @@ def _recurs(items: pl.Series) -> bool:
     return len(items) >= _FEWEST_ROWS and 2 <= items.n_unique() <= min(_MOST_VALUES, len(items) / _RECURS)
 
 
-def _near(keys: Mapping[int, str], found: Sequence[Mention], listed: Collection[str]) -> dict[str, list[str]]:
-    """For each value (as written), the others that a tenth of its outputs say of it: "cheap" where less than £20 is given."""
-    own = {row: value_key(item) for row, item in keys.items()}
-    shown = {value_key(item): item for item in sorted(keys.values(), reverse=True)}
-    pairs = {(m.row, own[m.row], m.key) for m in found if m.row in own and not m.denied and m.key in listed}
-    counts = Counter((value, other) for _, value, other in pairs if value != other)
-    rows = Counter(own.values())
-    near: dict[str, list[str]] = {}
-    for (value, other), count in sorted(counts.items()):
-        if count >= max(_RECURS, _NEAR_SHARE * rows[value]):
-            near.setdefault(shown[value], []).append(shown[other])
-    return near
+def _said_together(keys: Mapping[int, str], wrong: Sequence[tuple[int, Mention]]) -> set[tuple[str, str]]:
+    """Values with others that contradict them in a tenth of their outputs, by their keys: "cheap" where less than £20 is
+    given. What an output says of another field ("near the Raja Indian Cuisine") contradicts nothing."""
+    pairs = {(row, value_key(keys[row]), key) for row, mention in wrong for key in mention.keys}
+    counts, rows = Counter((value, other) for _, value, other in pairs), Counter(map(value_key, keys.values()))
+    return {pair for pair, count in counts.items() if count >= max(_RECURS, _NEAR_SHARE * rows[pair[0]])}
 
 
 CONTRADICTS = Kind(

@@ -2,32 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns, common_fields, contained
 from ..facts.number_words import WORDS, Spans, as_digits, word_keys
-from ..facts.numbers import SPAN, Fact, numbers_in, same_number, span_facts
+from ..facts.numbers import SPAN, Fact, column_quotes_apart, numbers_in, same_number, span_facts
 from ..schema import Check, Explanation, Findings, Kind, Proposal, Wordings, faults
-from ..wordings import mentions, value_key, vocabulary
+from ..wordings import NO_VALUES, mentions, value_key, vocabulary
 from ..words import listed, quoted
 
 # Proposed if most outputs follow it; the evidence then decides how strict a rule it makes.
 _HABIT_SHARE, _FEWEST_ROWS, _PROPOSE_FROM = 0.5, 20, 3_000
 _SIDES = ("output", "plain")
 _NO_WORD = r"[^\p{L}\p{M}\p{N}]+"
+_FIRST_WORD = r"([\p{L}\p{M}\p{N}]+(?:[-'’.][\p{L}\p{M}\p{N}]+)*)"
 
 
 @dataclass(frozen=True)
 class CoversParameters:
     """The input fields whose values must occur in the output, as given or in one of their `wordings`.
 
-    Each item of a list counts. Numbers count by value.
+    Each item of a list counts. Numbers count by value. `take: first word`: the first word of each value is enough, as of
+    `Kelp notebook, A5` in "The Kelp has 96 pages".
     """
 
     fields: tuple[str, ...]
+    take: Literal["all", "first word"] = "all"
 
     def __post_init__(self) -> None:
         if not self.fields:
@@ -40,9 +43,17 @@ def _find_covers(check: Check, columns: Columns) -> Findings:
     rows = []
     for name in p.fields:
         applicable |= columns.field(name).is_not_null()
-        missing = _unmentioned(columns, name, check.wordings) if name in check.wordings else _missing(columns, name)
+        if p.take == "first word":
+            missing = _missing(columns, name, _first_words(columns, name))
+        else:
+            missing = _unmentioned(columns, name, check.wordings) if name in check.wordings else _missing(columns, name)
         rows += [(index, None, None, None, f"{name} {quoted(item)}") for index, item in missing.iter_rows()]
     return Findings(faults(sorted(rows, key=lambda row: row[0])), applicable)
+
+
+def _first_words(columns: Columns, name: str) -> pl.DataFrame:
+    """The items of a field, each cut to its first word: index, item."""
+    return columns.field_items(name).with_columns(pl.col("item").str.extract(_FIRST_WORD)).drop_nulls()
 
 
 def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFrame:
@@ -52,12 +63,12 @@ def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFram
     """
     items = columns.field_items(name)
     words = vocabulary(name, wordings)
-    mentioned = {(mention.row, mention.key) for mention in mentions(columns, words, name) if not mention.denied}
+    mentioned = {(m.row, key) for m in mentions(columns, words, name) if not m.denied for key in m.keys}
     keys = {item: value_key(item) for item in items["item"].unique()}
     unmentioned = pl.Series(
         [(index, keys[item]) not in mentioned for index, item in items.iter_rows()], dtype=pl.Boolean
     )
-    worded = {keyed[name] for keyed in words.texts.values() if name in keyed}
+    worded = {key for keyed in words.texts.values() for key in keyed.get(name, ())}
     known = items["item"].is_in([item for item, key in keys.items() if key in worded])
     # A value without any text in the vocabulary, such as a number, is compared as in a field without wordings.
     return pl.concat([items.filter(unmentioned & known), _missing(columns, name, items.filter(~known))]).sort(
@@ -68,6 +79,8 @@ def _unmentioned(columns: Columns, name: str, wordings: Wordings) -> pl.DataFram
 def _missing(columns: Columns, name: str, items: pl.DataFrame | None = None) -> pl.DataFrame:
     """The items of a field that do not occur in their row's output: index, item."""
     items = (columns.field_items(name) if items is None else items).filter(pl.col("item").str.contains(r"\S"))
+    nothing = [item for item in items["item"].unique() if value_key(item) in NO_VALUES]
+    items = items.filter(~pl.col("item").is_in(nothing))
     plain = columns.once(
         ("covers", "plain"), lambda: columns.output.to_frame("output").select(_normalised("output")).to_series()
     )
@@ -106,7 +119,7 @@ def _stated_in(columns: Columns, table: pl.DataFrame, *, words: bool) -> pl.Data
         value: [_Wanted(f, spans.numbered[f.needs]) for f in numbers_in(value)] for value in table["value"].unique()
     }
     table = table.filter(pl.col("value").is_in([value for value, numbers in wanted.items() if numbers]))
-    found = columns.once(("covers", "spans"), lambda: columns.output.str.extract_all(SPAN))
+    found = columns.once(("covers", "spans"), lambda: column_quotes_apart(columns.output).str.extract_all(SPAN))
     rows = table["index"].unique(maintain_order=True)
     of_row = dict(zip(rows, found.gather(rows).to_list(), strict=True))
     worded = table["output"].str.extract_all(WORDS).to_list() if words else [[]] * len(table)
@@ -160,7 +173,7 @@ def _normalised(name: str) -> pl.Expr:
 
 def _say_covers(check: Check) -> str:
     p: CoversParameters = check.parameters
-    return f"Mention every value of {listed(p.fields)}."
+    return f"Mention {'every value' if p.take == 'all' else 'the first word of every value'} of {listed(p.fields)}."
 
 
 def _propose_covers(columns: Columns) -> Sequence[Proposal]:
@@ -172,6 +185,10 @@ def _propose_covers(columns: Columns) -> Sequence[Proposal]:
         given = int(some.field(name).is_not_null().sum())
         if given >= _FEWEST_ROWS and given - _missing(some, name)["index"].n_unique() >= _HABIT_SHARE * given:
             proposals.append(Proposal({"fields": [name]}))
+        elif given >= _FEWEST_ROWS and (some.field(name).str.count_matches(r"\S+") > 1).mean() >= _HABIT_SHARE:  # type: ignore[operator]
+            first = _first_words(some, name)
+            if given - _missing(some, name, first)["index"].n_unique() >= _HABIT_SHARE * given:
+                proposals.append(Proposal({"fields": [name], "take": "first word"}))
     return tuple(proposals)
 
 

@@ -1,6 +1,8 @@
 """The check `grounded`: the facts that the output states are in the input."""
 
+import re
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,11 +13,11 @@ from ...core import ConfigError
 from ..columns import Columns
 from ..facts.names import names_in, states_name, words_of
 from ..facts.number_words import STATED, WORDS, Spans, stated_numbers, word_keys, words_in
-from ..facts.numbers import SPAN, Fact, span_facts, spans_in
+from ..facts.numbers import SPAN, Fact, column_quotes_apart, span_facts, spans_in
 from ..parts import facts_of, parts_of, without_parts
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, Wordings, faults
 from ..wordings import wordings_of
-from ..words import listed
+from ..words import listed, mostly_json
 
 _COMPARED = 200  # facts of a request; a longer one is not searched in full for a hint
 _LONGEST = 60  # characters of a code; longer ones are not typos of one another
@@ -46,7 +48,7 @@ def _apart(one: object, other: object) -> float:
         return float("inf")
     above, below = one[0] * other[1], one[1] * other[0]
     above, below = max(above, below), min(above, below)
-    return above / below if above < _FAR * below else float("inf")
+    return above / below if above < int(_FAR) * below else float("inf")
 
 
 def _most_similar(fact: Fact, known: Sequence[Fact]) -> str | None:
@@ -69,13 +71,33 @@ _MOST_KEYS = 100_000  # held at a time: where all facts differ, they take memory
 _FEW = 40  # spans of a request up to which checking each is faster than building one set of them
 _SEARCHED = 100  # spans of a request that are searched for it
 _SHOWN = 20  # violations of one output for which the nearest fact of the request is searched
+# Literals: quoted texts, and what a query compares a column with (`country = New Zealand`), up to the next clause.
+_QUOTED = r"(?<!\w)\"([^\"\n]{1,200})\"|(?<!\w)'((?:[^'\n]|'(?=\w)){1,200})'(?!\w)"
+_CLAUSE = r"\s+(?:AND|OR|FROM|GROUP|ORDER|HAVING|LIMIT|UNION|INTERSECT|EXCEPT|JOIN|WHERE|ON)\b|\s*;?\s*\Z"
+_LITERAL = re.compile(
+    rf"{_QUOTED}|(?<=[\w)] )[<>!]?=?[=<>] (?![^\W\d]\w*\.\w)([^\s'\"(][^\n'\"]{{0,199}}?)(?={_CLAUSE})"
+)
+_COLUMN = re.compile(r"[^\W\d]\w*(?:\.\w+)+[\s)]*|.*\bSELECT\b.*")  # or a query within the query
+_NO_WORD = re.compile(r"[\W_]+")
+# Outputs that are read for a proposal, of which so many have literals, and this share states what no request does.
+_READ, _FEWEST, _MOST_BROKEN = 400, 10, 0.3
+_USUAL, _MOST_USUAL = 0.01, 8  # of the outputs with a literal that is usual, and how many such there are
+_SHORTEST = 4  # characters of a word between spaces of which another form may be in the request
+_MAY_BE_LITERAL = r"(?:^|\W)[\"']\w|[\w)] [<>!]?=?[=<>] \w"
+
+
+FactKind = Literal["numbers", "codes", "names", "literals", "operands"]
 
 
 @dataclass(frozen=True)
 class GroundedParameters:
-    """Which facts of the output must be in the input; `allow`: terms that the team wants the model to add."""
+    """Which facts of the output must be in the input; `allow`: terms that the team wants the model to add.
 
-    facts: tuple[Literal["numbers", "codes", "names"], ...] = ("numbers", "codes")
+    `literals` are the quoted texts of an output, and those that a query compares with (`country = New Zealand`);
+    `operands` are the numbers that it compares with (`age > 30`).
+    """
+
+    facts: tuple[FactKind, ...] = ("numbers", "codes")
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -84,9 +106,17 @@ class GroundedParameters:
 
 
 def _find_grounded(check: Check, columns: Columns) -> Findings:
-    p: GroundedParameters = check.parameters
-    given = _with_wordings(columns, check.wordings)
-    outputs, requests = without_numbering(columns.output), _with_and_without_numbering(given)
+    rows = _ungrounded(check.parameters, columns, check.wordings)
+    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
+
+
+def _ungrounded(
+    p: GroundedParameters, columns: Columns, wordings: Wordings | None = None
+) -> list[tuple[int, str, int, int, str]]:
+    given = _with_wordings(columns, wordings or {})
+    outputs, requests = map(
+        column_quotes_apart, (without_numbering(columns.output), _with_and_without_numbering(given))
+    )
     rows: list[tuple[int, str, int, int, str]] = []
     if set(p.facts) & {"numbers", "codes"}:
         rows += _ungrounded_facts(outputs, requests, p)
@@ -94,7 +124,9 @@ def _find_grounded(check: Check, columns: Columns) -> Findings:
         rows += _ungrounded_words(columns, requests, p)
     if "names" in p.facts:
         rows += _ungrounded_names(columns.output, given, p)
-    return Findings(faults(sorted(rows, key=lambda row: (row[0], row[2], row[3]))))
+    if set(p.facts) & {"literals", "operands"}:
+        rows += _ungrounded_literals(columns.output, given, p)
+    return rows
 
 
 def _ungrounded_facts(
@@ -210,7 +242,7 @@ def _ungrounded_names(
     """The names of each output that are not in its request; adjacent words are one name."""
     allowed = " ".join(p.allow).casefold()
     for index in outputs.str.contains(r"\p{Lu}").arg_true():
-        output, request = outputs[index], f"{requests[index]}\n{allowed}"
+        output, request = outputs[index].replace("\\n", "  "), f"{requests[index]}\n{allowed}"
         folded, words = request.casefold(), words_of(request)
         places: list[tuple[int, int]] = []
         for name in names_in(output):
@@ -220,6 +252,46 @@ def _ungrounded_names(
                 else:
                     places.append((name.start, name.end))
         yield from ((index, output[a:b], a, b, "a name from the request") for a, b in places)
+
+
+def _ungrounded_literals(
+    outputs: pl.Series, requests: pl.Series, p: GroundedParameters
+) -> Iterator[tuple[int, str, int, int, str]]:
+    """The literals of each output whose words are not in its request in their order; case and marks do not matter."""
+    allowed = _spaced(" ".join(p.allow))
+    for index in outputs.str.contains("[\"'=<>]").arg_true():
+        given = None
+        for match in _LITERAL.finditer(outputs[index]):
+            group = match.lastindex or 0
+            words = _spaced(match[group])
+            worded = any(map(str.isalpha, words))
+            # What a column is compared with may be another column.
+            if words == "  " or (group == 3 and _COLUMN.fullmatch(match[group])):
+                continue
+            if ("literals" if worded or group < 3 else "operands") not in p.facts:
+                continue
+            given = _spaced(requests[index]) if given is None else given
+            if words in given or words in allowed or _inflected(words, given):
+                continue
+            if worded or not _states_numbers(requests[index], match[group]):
+                yield index, match[group], *match.span(group), f"a {'literal' if worded else 'number'} from the request"
+
+
+def _states_numbers(request: str, literal: str) -> bool:
+    """Whether a request states every number of a literal without letters, as digits or words."""
+    keys = set(word_keys(words_in(request)))
+    keys.update(key for span in spans_in(request) for fact in span_facts(span) for key in fact.gives)
+    return all(not fact.needs.isdisjoint(keys) for span in spans_in(literal) for fact in span_facts(span))
+
+
+def _inflected(words: str, given: str) -> bool:
+    """Whether the words are in a text with an ending of at most two letters: republics, Asian."""
+    return len(words) > _SHORTEST and re.search(rf"{re.escape(words[:-1])}[^\W\d_]{{1,2}} ", given) is not None
+
+
+def _spaced(text: str) -> str:
+    """The words of a text in small letters, each between single spaces."""
+    return f" {_NO_WORD.sub(' ', text.casefold()).strip()} "
 
 
 def without_numbering(texts: pl.Series) -> pl.Series:
@@ -259,8 +331,29 @@ def _explain_grounded(check: Check, found: str | None, expected: str) -> str:
 
 
 def _propose_grounded(columns: Columns) -> Sequence[Proposal]:
-    """Numbers and codes that the requests state: any faithful data follows it, whatever its style."""
-    return [Proposal({"facts": ["numbers", "codes"]}, style=False)] if columns.input.str.contains("[0-9]").any() else []
+    """The facts that the requests of most outputs state: any faithful data follows it, whatever its style.
+
+    Values of fields have rules of their own, and outputs name them in other words (British is English): no names there.
+    """
+    some = columns.changed(range(min(len(columns.output), _READ)), columns.output.head(_READ))
+    kinds: list[FactKind] = []
+    if columns.input.str.contains("[0-9]").any():
+        kinds.extend(("numbers", "codes"))
+    if not mostly_json(columns.output):
+        if not any(some.fields):
+            kinds.append("names")
+        if some.output.str.contains(_MAY_BE_LITERAL).sum() >= _FEWEST:
+            kinds.extend(("literals", "operands"))
+    proposals = []
+    for kind in kinds:
+        found = _ungrounded(GroundedParameters((kind,)), some)
+        rows = Counter(text for text, _ in {(text, index) for index, text, *_ in found})
+        # A literal such as the "NO" of a query is stated by many outputs, whatever the request.
+        usual = sorted(text for text, n in rows.items() if n >= _USUAL * len(some.output)) if kind == "literals" else []
+        allow = {"allow": usual} if 0 < len(usual) <= _MOST_USUAL else {}
+        if len({index for index, text, *_ in found if text not in usual}) <= _MOST_BROKEN * len(some.output):
+            proposals.append(Proposal({"facts": [kind], **allow}, style=False))
+    return proposals
 
 
 def _remove_ungrounded(check: Check, broken: Broken) -> Iterator[Edit]:

@@ -28,6 +28,7 @@ _SHORT, _LONG = 3, 40  # characters of a word for which the nearest known one is
 _RECURS, _MOST_WORDS, _FEWEST_ROWS = 3, 300, 50
 _OWN_SHARE = 0.05  # of the outputs with a word of their own, up to which one output is enough for a word to be known
 _SLIP_TIMES = 10
+_BEGINNING = pl.col("word").str.slice(0, 4)
 _BATCH = 5_000  # rows whose words are held as Python lists at once
 
 
@@ -211,11 +212,19 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
     """
     if len(columns.output) < _FEWEST_ROWS or mostly_json(columns.output):
         return []
-    words: dict[str, Any] = {"word": columns.output.str.extract_all(_TOKEN)}
-    table = pl.DataFrame(words).with_row_index().explode("word").drop_nulls()
-    table = table.filter(pl.col("word").str.contains(rf"^{_WORD}$"))
-    table = table.with_columns(pl.col("word").map_elements(_folded, return_dtype=pl.String)).unique()
-    counts = dict(table.group_by("word").len().iter_rows())
+    marked = columns.protected.marked(pl.Series(range(len(columns.output)), dtype=pl.UInt32))
+    prose = columns.output.clone().scatter(marked, [columns.protected.prose(row) for row in marked])
+    table = _words_of_each(prose, rf"^{_WORD}$")
+    # A word that outputs only take from their requests, in whatever form, is known by those.
+    requested = _words_of_each(columns.input, r"\p{L}").select("index", beginning=_BEGINNING).unique()
+    unrequested = table.with_columns(beginning=_BEGINNING).join(requested, on=["index", "beginning"], how="anti")
+    uses = dict(table.group_by("word").len().iter_rows())
+    counts = {
+        word: uses[word]
+        for word, count in unrequested.group_by("word").len().sort("word").iter_rows()
+        if count >= min(_RECURS, uses[word]) or count >= _OWN_SHARE * uses[word]
+    }
+    table = table.filter(pl.col("word").is_in([*counts]))
     recurring = [word for word, count in counts.items() if count >= _RECURS]
     if not 0 < len(recurring) <= _MOST_WORDS:
         return []
@@ -225,6 +234,18 @@ def _propose_known_words(columns: Columns) -> list[Proposal]:
         # The list lacks the rarer words by design, so it may advise but not reject.
         return [Proposal({"words": sorted(recurring)}, style=False, note=note, most="should")]
     return [Proposal({"words": sorted(listed)}, style=False, note=f"the {len(listed)} words of the outputs")]
+
+
+def _words_of_each(texts: pl.Series, wanted: str) -> pl.DataFrame:
+    """The different words of each text that match a pattern, folded: index, word."""
+    words: dict[str, Any] = {"word": texts.str.extract_all(_TOKEN)}
+    table = pl.DataFrame(words).with_row_index().explode("word").drop_nulls()
+    each = table["word"].unique()
+    each = each.filter(each.str.contains(wanted))
+    folded = pl.DataFrame(
+        {"word": each, "folded": [_folded(word) for word in each]}, schema={"word": pl.String, "folded": pl.String}
+    )
+    return table.join(folded, on="word").select("index", word="folded").unique()
 
 
 def _with_own_words(table: pl.DataFrame, counts: Mapping[str, int]) -> int:

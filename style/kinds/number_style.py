@@ -10,7 +10,7 @@ import polars as pl
 
 from ...core import ConfigError
 from ..columns import Columns, regex_places
-from ..facts.numbers import SPAN, span_facts
+from ..facts.numbers import SPAN, column_quotes_apart, span_facts
 from ..facts.quantities import CURRENCIES, read_unit
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
 from ..words import mostly_json, one_of, quoted
@@ -70,7 +70,10 @@ Judge = Callable[[str], tuple[bool, Sequence[Fault]]]
 
 def _find_numbers(check: Check, columns: Columns) -> Findings:
     p: NumbersParameters = check.parameters
-    applicable = pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True)
+    applicable, texts = (
+        pl.repeat(False, len(columns.output), dtype=pl.Boolean, eager=True),
+        column_quotes_apart(columns.output),
+    )
     rows: list[Row] = []
     ways: list[tuple[str, Judge]] = []
     if p.space or p.units:
@@ -78,9 +81,9 @@ def _find_numbers(check: Check, columns: Columns) -> Findings:
     if p.decimal:
         ways.append((_WITH_DECIMALS, lambda words: _judge_decimals(words, p.decimal)))
     for pattern, judge in ways:
-        numbers, wrong = _judged(columns.output, pattern, judge)
+        numbers, wrong = _judged(texts, pattern, judge)
         applicable |= numbers
-        rows += _no_other_meaning(columns.output, wrong, _is_elided if pattern == SPAN else _is_version)
+        rows += _no_other_meaning(texts, wrong, _is_elided if pattern == SPAN else _is_version)
     return Findings(ordered_faults(rows), applicable)
 
 
@@ -253,7 +256,7 @@ def _propose_numbers(columns: Columns) -> list[Proposal]:
     """The space before units and the decimal mark that most numbers have, if enough rows have any."""
     if mostly_json(columns.output):
         return []
-    spaces = _combined_by_row(columns.output, SPAN, _free_gaps)
+    spaces = _combined_by_row(column_quotes_apart(columns.output), SPAN, _free_gaps)
     marks = _combined_by_row(
         columns.output, _WITH_DECIMALS, lambda words: frozenset(m for _, m, _ in _with_decimals(words))
     )

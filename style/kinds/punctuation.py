@@ -178,11 +178,14 @@ def _propose_punctuation(columns: Columns) -> list[Proposal]:
     outputs = columns.output.filter(columns.output.str.contains(r"\S"))
     if not len(outputs) or mostly_json(outputs):
         return []
+    # A mark that the request has too is copied from there, as in a translation.
+    marked = columns.output.str.contains("[!！]")
+    copied = marked.any() and 2 * (marked & columns.input.str.contains("[!！]")).sum() >= marked.sum()
     return [
         *([] if mostly_html(outputs) else _propose_end(outputs)),
         *_propose_marks(_quotes(outputs), len(outputs), "quotes", list(_QUOTES), _is_quote),
         *_propose_marks(_dashes(outputs), len(outputs), "dashes", list(_DASHES), _is_dash),
-        Proposal({"exclamation_marks": 0}, style=False),
+        *([] if copied else [Proposal({"exclamation_marks": 0}, style=False)]),
     ]
 
 

@@ -146,8 +146,8 @@ def _say_template(check: Check) -> str:
     return f"Fill in this template exactly: `{p.text}`{where}."
 
 
-# Words, runs of white space, and single marks: the pieces of a template.
-_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+# Words and numbers with the marks in them (1.6V, DC/DC), runs of white space, and single marks: the pieces of a template.
+_TOKEN = re.compile(r"\w+(?:[.,'’/-]\w+)*|\s+|[^\w\s]")
 
 
 def _propose_template(columns: Columns) -> list[Proposal]:
@@ -164,7 +164,7 @@ def _propose_template(columns: Columns) -> list[Proposal]:
     table = table.filter(pl.col("text").str.len_chars() < 2_000)
     rows = [_TOKEN.findall(text) for text in table["text"]]
     frame = _frame(rows)
-    words = [token for token in frame if re.fullmatch(r"[^\W\d_]{2,}", token)]
+    words = [token for token in frame if re.fullmatch(r"[^\W\d_]{2,}(?:[-/'’][^\W\d_]+)*", token)]
     if len(words) < 2 and sum(map(len, words)) < 8:
         return []
     return _with_slots(rows, frame, columns.changed(table["row"].to_list(), table["text"]))

@@ -3,6 +3,8 @@
 import itertools
 import json
 import random
+import re
+from collections import Counter
 from functools import cache
 
 import numpy as np
@@ -12,7 +14,7 @@ from tuneworth.curate.check.facts import field_facts, is_label, text_facts
 from tuneworth.curate.match.relations import relate
 from tuneworth.curate.read.normal_forms import comparable, comparable_fields
 
-from .by_words import mirrored, reworded
+from .by_words import Wordings, mirrored, spoken
 from .measured import corpus_of
 
 WORDS = ["red", "green", "blue", "part", "for", "cars", "and", "boats", "with", "a", "handle", "5V", "6V", "USB", "usb"]
@@ -53,11 +55,28 @@ def by_hand(pairs, threshold):
         (inputs(row), facts(row), comparable(row["output"]), text_facts(row["output"], label_words=words))
         for row in pairs.iter_rows(named=True)
     ]
-    answers, different = {}, {}
+    answers, different, answered = {}, {}, {}
     for text, stated, output, output_facts in rows:
         answers.setdefault((text, stated), []).append(output)
         different.setdefault(text, set()).add((output, output_facts))
-    found = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}
+        answered.setdefault(output, set()).add(text)
+    replies = {(text, output) for text, _, output, _ in rows}
+    of_text = Counter(text for text, _ in replies)
+    usual = sum(of_text[text] > 1 for text, _ in replies) >= 0.5 * len(replies)
+    classes = sum(len(answered[output]) > 1 for _, output in replies) >= 0.9 * len(replies)
+    many = 0 if classes else max(2, 0.005 * len(replies))
+
+    def varied(text):
+        return usual or len(different[text]) > 2
+
+    def short(output):
+        return is_label(output, words)
+
+    def label(text, output):
+        telling = len(answered[output]) >= many or re.search(r"\d", output)
+        return short(output) and telling and not (words == 2 and varied(text))
+
+    found, candidates = {"duplicate": set(), "conflict": set(), "alternative": set(), "sibling": set()}, []
     for (i, (a, a_facts, x, x_facts)), (j, (b, b_facts, y, y_facts)) in itertools.combinations(enumerate(rows), 2):
         if similarity(a, b) < threshold:
             continue
@@ -65,13 +84,54 @@ def by_hand(pairs, threshold):
             found["sibling"].add((i, j))
             continue
         same = x == y or x_facts == y_facts
-        varied = words == 2 and max(len(different[a]), len(different[b])) > 2
-        labels = is_label(x, words) and is_label(y, words) and not varied
+        labels = label(a, x) and label(b, y)
         if not same and (labels or similarity(x, y) >= threshold):
-            found["alternative" if reworded(a, b) else "conflict"].add((i, j))
+            candidates.append(("conflict", i, j, labels))
+        elif similarity(x, y) >= threshold:
+            candidates.append(("duplicate", i, j, labels))
         else:
-            found["duplicate" if similarity(x, y) >= threshold else "alternative"].add((i, j))
+            found["alternative"].add((i, j))
+    ends = [(rows[i][0], rows[j][0], rows[i][2], rows[j][2]) for _, i, j, _ in candidates]
+    asked = Wordings({text for a, b, _, _ in ends if a != b for text in (a, b)})
+    empty = _empty(asked, ends)
+    repeats = [
+        n for n, (a, b, _, _) in enumerate(ends) if candidates[n][0] == "duplicate" and not asked.differ(a, b, empty)
+    ]
+    said = Wordings({text for n in repeats if ends[n][2] != ends[n][3] for text in ends[n][2:]})
+    for n, (kind, i, j, labels) in enumerate(candidates):
+        a, b, x, y = ends[n]
+        plain = a == b or not (asked.differ(a, b) or asked.turned(a, b)[0])
+        if kind == "conflict":
+            conflict = (
+                plain and (labels or not (short(x) and short(y))) and (not labels or a == b or exact(asked, a, b))
+            )
+            found["conflict" if conflict else "alternative"].add((i, j))
+        elif n not in repeats:
+            found["alternative"].add((i, j))
+        elif not said.differ(x, y):
+            found["duplicate"].add((i, j))
+        else:
+            conflict = plain and not varied(a) and not varied(b) and (labels or not (short(x) and short(y)))
+            conflict = conflict and said.opposed(a, x, y)
+            found["conflict" if conflict else "alternative"].add((i, j))
     return found
+
+
+def exact(wordings, a, b):
+    return set(spoken(a)) == set(spoken(b)) and not wordings.turned(a, b)[0]
+
+
+def _empty(wordings, ends):
+    """The differences that say nothing: at least three pairs of texts, and nine in ten of them, have one long output."""
+    agree = {}
+    for a, b, x, y in ends:
+        if a != b:
+            agree[frozenset((a, b))] = agree.get(frozenset((a, b)), False) or (x == y and not is_label(x))
+    shown = {}
+    for pair, agreeing in agree.items():
+        if words := wordings.apart(*pair):
+            shown.setdefault(words, []).append(agreeing)
+    return {words for words, pairs in shown.items() if sum(pairs) >= max(3, 0.9 * len(pairs))}
 
 
 def as_rows(relations):

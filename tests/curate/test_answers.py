@@ -108,6 +108,7 @@ def test_answers_are_counted_as_by_hand(seed: int, threshold: float):
         )
         assert found.verbatim[place] == (row in asked and own in trained)
         assert found.similar[place] == (near and own not in trained)
+    assert found.labels == sum(normalise(row["output"]) in trained for row in held if row not in asked)
 
 
 def test_identical_descriptions_are_on_one_side_by_default():

@@ -57,7 +57,7 @@ def certified(kept, threshold, pairs=None):
     rows = np.arange(len(pairs) - len(kept), len(pairs))
     corpus = corpus_of(pairs)
     none, ties = np.zeros(len(kept), bool), Ties(np.arange(len(kept)), None, 1, "nothing")
-    answers = Answers(np.zeros(len(kept), int), none, none, np.zeros(0, int), np.zeros(0, int))
+    answers = Answers(np.zeros(len(kept), int), none, none, np.zeros(0, int), np.zeros(0, int), 0)
     return make_certificate(corpus, kept, rows, threshold=threshold, ties=ties, answers=answers)
 
 

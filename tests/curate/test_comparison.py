@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuneworth.curate import curate, read_frame
-from tuneworth.curate.read.normal_forms import comparable, compared_inputs, normalise, text_fields, visible
+from tuneworth.curate.read.normal_forms import comparable, compared_inputs, normalise, visible
+from tuneworth.style import read_fields
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_the_order_of_fields_makes_no_difference(one, other):
      "at http://x.y; and: more", "a[b] c", ""],
 )  # fmt: skip
 def test_other_texts_are_no_fields(text):
-    assert text_fields(text) is None
+    assert read_fields(text) is None
 
 
 def test_the_order_of_a_list_stays():

@@ -21,6 +21,12 @@ LONG = "a voltage regulator made for use in cars with "
         ("5 mA, quiet", "quiet 5 mA"),
         ("(5V)", "5V."),
         ("LDO inside", "inside LDO"),
+        ("PDFs", "one PDF"),
+        ("an USB-Gerät", "one USB device"),
+        ("an SD-Karte", "an SD card"),
+        ("eine E-Mail-Adresse", "an address"),
+        ("the E2E-Schlüssel", "the E2E key"),
+        ("at '7 to 12'", 'at "7" to 12'),
     ],
 )
 def test_the_same_facts_may_be_written_in_two_ways(one, other):

@@ -205,8 +205,8 @@ def test_short_answers_conflict_where_they_are_half_of_all(long, outcomes):
     """The counterexample of the property above that chance found: a row was dropped, and two answers became labels."""
     question = "red red and red blue handle part red USB part and for"
     rows = [
-        {"id": "a", "input": question, "output": "USB part"},
-        {"id": "b", "input": question.upper(), "output": "USB part x"},
+        {"id": "a", "input": question, "output": "USB part 5"},
+        {"id": "b", "input": question.upper(), "output": "USB part 6"},
     ]
     rows += [
         {
@@ -285,8 +285,8 @@ def test_decisions_hold_whatever_the_rules_say(rows, options, data):
 def test_a_chain_deletes_no_row():
     chance = random.Random(1)
     words = ["".join(chance.choices("abcdefghijklmnop", k=6)) for _ in range(60)]
-    # Each text differs from the one before in one word: neighbours are alike at 0.9, the ends of the chain are not.
-    texts = [" ".join(words[50 : 50 + i] + words[i:40]) for i in range(6)]
+    # Each text has two more marks than the one before: neighbours are alike at 0.9, the ends of the chain are not.
+    texts = [" ".join(w + "!" * (n < i) for n, w in enumerate(words[:40])) for i in range(0, 12, 2)]
     rows = [{"id": str(i), "input": text, "output": "the same answer for all"} for i, text in enumerate(texts)]
     done = curate(rows, settings=CurateSettings(near_duplicate=0.9, split=SplitShares(train=1)))
     dropped = done.ledger.filter(outcome="duplicate").select("id", "other_id").rows()

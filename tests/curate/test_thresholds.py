@@ -16,7 +16,9 @@ def rows():
         {"id": f"l{i}", "input": f"review number {i // 2} of this long film", "output": f"good {i % 2}"}
         for i in range(40)
     ]
-    return [*map(json.loads, lines[:1200]), *labels]
+    parts = [json.loads(line) for line in lines[:1200]]
+    repeats = [{**row, "id": f"again {row['id']}", "output": row["output"].replace(",", ";")} for row in parts[::40]]
+    return [*parts, *repeats, *labels]
 
 
 @pytest.mark.slow

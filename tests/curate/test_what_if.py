@@ -159,16 +159,16 @@ def test_a_rule_that_one_more_row_breaks_is_a_habit_from_then_on():
 
 @pytest.mark.slow
 def test_whether_a_word_is_a_fact_depends_on_the_outputs_that_remain():
-    given = "Describe the {} mug with a handle for the page of our shop"
-    said, other = "A {} mug with a handle for tea or coffee", "Nobody here knows what could be said about it"
+    given = "Describe {} mug with a handle for the page of our shop"
+    said, other = "It is {} mug with a handle for tea or coffee", "Nobody here knows what could be said about it"
     rows = [
         {"id": f"r{n}", "input": f"{n} {n * 7} {n * 13}", "output": f"The number {n} comes last."} for n in range(9)
     ]
-    rows += [{"id": name, "input": given.format(name), "output": said.format(name)} for name in ("red", "blue")]
-    rows += [{"id": "blue too", "input": given.format("blue"), "output": other}]
+    rows += [{"id": name, "input": given.format(name), "output": said.format(name)} for name in ("the", "its")]
+    rows += [{"id": "its too", "input": given.format("its"), "output": other}]
     raw, settings = read_frame(rows), CurateSettings(near_duplicate=0.6, split=SplitShares(train=1))
     recount = Recount.of(raw, CurateRequest(None, settings), pinned=PinnedSplits(), seed=0)
-    same, gone = Override(id="red", decision="train", text=other), Override(id="blue", decision="drop")
+    same, gone = Override(id="the", decision="train", text=other), Override(id="its", decision="drop")
     for made, duplicates in (([], 0), ([same], 0), ([same, gone], 1)):
         assert recount.counts(made) == counted(raw, None, made, settings=settings)
         assert recount.counts(made).outcomes["duplicate"] == duplicates

@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from tuneworth.curate import CurateSettings, curate, read_frame
 from tuneworth.curate.match import subjects as module
 from tuneworth.curate.match.join import SimilarPairs
-from tuneworth.curate.match.subjects import Subjects, by_facts, other_words
+from tuneworth.curate.match.subjects import Subjects, by_facts
+from tuneworth.curate.match.wording import differences
+from tuneworth.curate.read.normal_forms import comparable
+from tuneworth.style import parse_style
 
-from .by_words import mirrored, reworded
+from .by_words import Wordings, mirrored
 from .measured import corpus_of
 
 VOCABULARY = [
@@ -83,10 +86,8 @@ def test_rows_that_differ_in_a_word_of_both_are_siblings(inputs, outputs):
     ("inputs", "outputs"),
     [
         (f"Describe {ABOUT}|Please describe {ABOUT}", f"The jacket {SALE}|The jacket {SALE}"),
-        (f"Describe {ABOUT}|Please describe {ABOUT}", f"The jacket {SALE}|Please note: the jacket {SALE}"),
-        (f"Describe red {ABOUT}|Describe blue {ABOUT}", f"The jacket {SALE}|The jacket {SALE}"),
+        (f"Describe {ABOUT}|Please describe {ABOUT}", f"The jacket {SALE}|Please: the jacket {SALE}"),
         (f"Describe {ABOUT}|Describe the {ABOUT}", f"A jacket {SALE}|The jacket {SALE}"),
-        (f"Describe {ABOUT}|Describe {ABOUT}", f"The red jacket {SALE}|The blue jacket {SALE}"),
         (f"Describe {ABOUT}|Describe {ABOUT.replace('pockets', 'pocket')}", f"Pockets {SALE}|A pocket {SALE}"),
         (
             "When the bus is late, where do I wait for it in the rain?|Where do I wait for it in the rain, when the bus is late?",
@@ -120,7 +121,7 @@ def drawn(seed, n):
 
 
 def compared(pairs, *, turned=False):
-    """For each pair of inputs whether words make them different requests, and whether they are reworded."""
+    """For each pair of inputs whether words make them different requests."""
     corpus = corpus_of(pairs)
     first = [corpus.inputs(np.flatnonzero(corpus.text == n)[:1])[0] for n in range(int(corpus.text.max()) + 1)]
     subjects = Subjects(corpus.text, len(first), lambda rows: np.zeros(len(rows), np.int64))
@@ -131,9 +132,8 @@ def compared(pairs, *, turned=False):
     found = {}
     for same, siblings in ((s, o) for _, s, o in by_facts(iter([every]), subjects, corpus)):
         for part, differ in ((same, False), (siblings, True)):
-            asked = other_words(part.left, part.right, subjects, corpus)
-            for a, b, other in zip(part.left.tolist(), part.right.tolist(), asked.tolist(), strict=True):
-                found[frozenset((first[a], first[b]))] = (differ, other)
+            for a, b in zip(part.left.tolist(), part.right.tolist(), strict=True):
+                found[frozenset((first[a], first[b]))] = differ
     return found
 
 
@@ -146,7 +146,7 @@ def test_words_are_facts_as_a_comparison_text_by_text_says(seed, n):
         answers.setdefault(text, []).append(output)
     for ends, found in compared(pairs).items():
         one, other = ends
-        assert found == (mirrored(one, answers[one], other, answers[other]), reworded(one, other))
+        assert found == mirrored(one, answers[one], other, answers[other])
 
 
 @pytest.mark.slow
@@ -169,11 +169,191 @@ def test_short_sentences_are_alternatives_and_labels_are_not():
     sentences = [
         {"input": f"{n} boats", "output": f"There were {n * 7919} boats on the river that day"} for n in range(9)
     ]
-    labels = [{"input": f"{n} boats", "output": f"boats {n * 7919}"} for n in range(9)]
+    labels = [{"input": f"{n} boats and {n * 7919} cars", "output": answers[n % 2]} for n in range(9)]
     assert curate([*rows, *sentences]).ledger["outcome"].to_list()[:2] == ["kept", "kept"]
     assert curate([*rows, *labels]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
     yes_or_no = [{"input": asked, "output": answer} for answer in ("Yes.", "No")]
-    assert curate([*yes_or_no, *sentences]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
-    more = [{"input": asked, "output": answer} for answer in ("Bye.", "Thank you", "Enjoy!")]
-    assert curate([*more, *sentences]).ledger["outcome"].to_list()[:3] == ["kept"] * 3
-    assert curate([*more, *labels]).ledger["outcome"].to_list()[:3] == ["conflict"] * 3
+    both = [{"input": f"Are {n} boats enough for all?", "output": "Yes." if n > 4 else "No"} for n in range(3, 7)]
+    assert curate([*yes_or_no, *both, *sentences]).ledger["outcome"].to_list()[:2] == ["conflict", "conflict"]
+    more = [*yes_or_no, {"input": asked, "output": "Enjoy!"}]
+    assert curate([*more, *both, *sentences]).ledger["outcome"].to_list()[:3] == ["kept"] * 3
+
+
+def test_a_request_with_one_other_word_may_have_another_label():
+    rows = [
+        {"input": f"How do I cancel my {thing} before the first payment?", "output": label}
+        for thing, label in (
+            ("card", "cancel card"),
+            ("cart", "cancel order"),
+            ("card!", "block card"),
+            ("card so", "cards"),
+        )
+    ]
+    rows += [{"input": f"{n * 7919} and {n * 13}", "output": rows[n % 4]["output"]} for n in range(12)]
+    assert curate(rows).ledger["outcome"].to_list()[:4] == ["conflict", "kept", "conflict", "kept"]
+
+
+def test_other_facts_are_no_conflict_where_a_phrase_moved_or_a_word_is_only_usually_empty():
+    answers = [f"select the names {SALE} before {n}" for n in (5, 7)]
+    given = [f"After five, show {REST} and call {ABOUT}", f"Show {REST} and call {ABOUT} after five"]
+    rows = [{"input": text, "output": answer} for text, answer in zip(given, answers, strict=True)]
+    assert outcomes(*rows)[0] == ["kept", "kept"]
+    shown = [
+        {"input": f"{w}{n * 7919} things: {REST}", "output": f"{LONG} {n * 13}"}
+        for n in range(1, 11)
+        for w in ("the big list of ", "the list of ")
+    ]
+    rows = [{"input": f"the {w}list of cars: {REST}", "output": a} for w, a in zip(("big ", ""), answers, strict=True)]
+    assert outcomes(*rows, *shown)[0][:2] == ["kept", "kept"]
+    assert outcomes(*rows, *shown)[0].count("duplicate") == 10
+
+
+# --- one request, or two ------------------------------------------------------------------------------------------
+
+REST = "the entries of this list before you send the whole of it over, in the office that is in charge of them"
+LONG = "Open the list, look at each of the entries, and press the key at the end of the line"
+
+
+def settled(one, other, *others, output=LONG, style=None):
+    """The outcomes of two requests with the same output among others."""
+    rows = [{"input": text, "output": output} for text in (one, other)]
+    return curate([*rows, *others], style, settings=CurateSettings(near_duplicate=0.7)).ledger["outcome"].to_list()[:2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"Select {REST}", f"Deselect {REST}"),
+        (f"Plot the sine of {REST}", f"Plot the cosine of {REST}"),
+        (f"An integer for {REST}", f"An unsigned integer for {REST}"),
+        (f"An inverting input for {REST}", f"A non-inverting input for {REST}"),
+        (f"Do {REST}", f"Do not {REST}"),
+        (f"Switch on {REST}", f"Switch off {REST}"),
+        (f"Take care with {REST}", f"Take care without {REST}"),
+        (f"Enable {REST}", f"Unable {REST}"),
+        (f"Give it to {REST}", f"Give it by {REST}"),
+        (f"Sélectionnez {REST}", f"Désélectionnez {REST}"),
+        (f"Aktivieren Sie {REST}", f"Deaktivieren Sie {REST}"),
+        (f"Выберите {REST}", f"Удалите {REST}"),
+        (f"Zeige {REST}", f"Zeige nicht {REST}"),
+        (f"选择 {REST}", f"删除 {REST}"),
+        (f"The anode and the cathode for {REST}", f"The cathode and the anode for {REST}"),
+        (f"Move it from Cork to New York with {REST}", f"Move it from New York to Cork with {REST}"),
+        (f"The dog bites a man: {REST}", f"The man bites a dog: {REST}"),
+        (f"Convert files of type A to B: {REST}", f"Convert files of type B to A: {REST}"),
+        (
+            f"Cork is in Munster, and Munster is in Ireland: {REST}",
+            f"Cork is in Munster, and Cork is also in Ireland: {REST}",
+        ),
+    ],
+)
+def test_two_requests_that_differ_in_a_word_or_in_who_does_what_are_both_kept(one, other):
+    assert settled(one, other) == ["kept", "kept"]
+    assert settled(other, one) == ["kept", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (f"Select {REST}", f"Please select {REST}!"),
+        (f"Could you select {REST}", f"Would you kindly select {REST}, thanks"),
+        (f"I would like to select {REST}", f"I'd like to select {REST}"),
+        (f"Choose the colour for {REST}", f"Choose the color for {REST}"),
+        (f"It selects {REST}", f"It selected {REST}"),
+        (f"Choose an e-mail for {REST}", f"Choose an email for {REST}"),
+        (f"Choose categories for {REST}", f"Choose category for {REST}"),
+        (f"Configure the antenna for {REST}", f"Configure the antena for {REST}"),
+        (f"Configure the machine for {REST}", f"Configure the mahcine for {REST}"),
+        (f"Give three weeks to {REST}", f"Give 3 weeks to {REST}"),
+        (f"On Monday, show {REST}", f"Show {REST} on Monday"),
+        (f"Move it from Cork to York with {REST}", f"Move it to York from Cork with {REST}"),
+    ],
+)
+def test_two_wordings_of_one_request_repeat_each_other(one, other):
+    assert sorted(settled(one, other)) == ["duplicate", "kept"]
+    assert sorted(settled(other, one)) == ["duplicate", "kept"]
+
+
+def test_the_data_show_which_words_say_nothing():
+    one, other = f"Por favor, abre {REST}", f"Abre {REST}"
+    assert settled(one, other) == ["kept", "kept"]
+    things = ["la lista de nombres", "el libro de visitas", "la puerta del jardín"]
+    shown = [
+        {"input": f"{word}{thing}, {REST}", "output": f"{LONG} {thing}"}
+        for thing in things
+        for word in ("por favor, ", "")
+    ]
+    assert sorted(settled(one, other, *shown)) == ["duplicate", "kept"]
+    other_outputs = [{**row, "output": f"{row['output']} {n * 7919}"} for n, row in enumerate(shown)]
+    assert settled(one, other, *other_outputs) == ["kept", "kept"]
+
+
+def test_the_data_show_the_endings_of_one_word():
+    one, other = f"Zobraz hlavu: {REST}", f"Zobraz hlavy: {REST}"
+    assert settled(one, other) == ["kept", "kept"]
+    nouns = ["restaurac", "kavárn", "knihovn", "zahrad"]
+    more = [{"input": f"{noun}{end} {REST}", "output": f"{LONG} {noun}"} for noun in nouns for end in "uy"]
+    assert sorted(settled(one, other, *more)) == ["duplicate", "kept"]
+
+
+def test_an_established_word_is_no_slip_of_another():
+    one, other = f"Show the contact for {REST}", f"Show the contract for {REST}"
+    assert sorted(settled(one, other)) == ["duplicate", "kept"]
+    more = [
+        {"input": f"{word} {n} of {REST}", "output": f"{LONG} {word}"}
+        for word in ("contact", "contract")
+        for n in ("old", "new")
+    ]
+    assert settled(one, other, *more) == ["kept", "kept"]
+
+
+def test_words_that_a_style_lists_for_one_thing_are_one_word():
+    one, other = f"A kids friendly place for {REST}", f"A family friendly place for {REST}"
+    style = parse_style(
+        "wordings: {friendly: {'yes': [kids friendly, family friendly]}}\n"
+        "checks: [{kind: vocabulary, level: should, preferred: {place: [location]}}]"
+    )
+    assert settled(one, other) == ["kept", "kept"]
+    assert sorted(settled(one, other, style=style)) == ["duplicate", "kept"]
+    assert sorted(settled(one, one.replace("place", "location"), style=style)) == ["duplicate", "kept"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (["A unidirectional", "A bidirectional"], ["conflict", "conflict"]),
+        (["An anode and a cathode", "A cathode and an anode"], ["conflict", "conflict"]),
+        (["A diode", "The diode"], ["duplicate", "kept"]),
+        (["It has a hood and", "It has a zip and"], ["conflict", "conflict"]),
+        (["A cheap diode", "An inexpensive diode"], ["kept", "kept"]),
+        (["A hood", "A zip", "The rain"], ["kept", "kept", "kept"]),
+    ],
+)
+def test_two_answers_to_one_request_contradict_each_other_in_its_words_and_in_opposites(answers, expected):
+    rows = [{"input": f"Describe {ABOUT}", "output": f"{answer} {SALE}"} for answer in answers]
+    rows += [{"input": f"{n} {n * 7919}", "output": f"The number {n * 13} is the last one of all."} for n in range(9)]
+    assert sorted(curate(rows).ledger["outcome"].to_list()[: len(answers)]) == expected
+
+
+WORDING = ["select", "selects", "deselect", "selected", "menu", "menus", "mneus", "home", "away", "to", "from", "please", "7",
+           "seven", "km", "położyć", "położyły", "the", "colour", "color", "settings", "settigns"]  # fmt: skip
+
+
+@pytest.mark.slow
+@given(st.integers(0, 10**6), st.integers(2, 9))
+def test_wordings_differ_as_a_comparison_word_by_word_says(seed, n):
+    chance = random.Random(seed)
+    texts = [" ".join(chance.choices(WORDING, k=chance.randint(2, 7))) for _ in range(n)]
+    texts = list(
+        dict.fromkeys(
+            comparable(t) for text in texts for t in (text, " ".join(chance.sample(text.split(), len(text.split()))))
+        )
+    )
+    left, right = np.triu_indices(len(texts), 1)
+    found = differences(left, right, lambda numbers: [texts[n] for n in numbers.tolist()], frozenset())
+    expected = Wordings(texts)
+    for at, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
+        moved = expected.apart(texts[a], texts[b]) == frozenset() and not expected.repeated(texts[a], texts[b])
+        assert found.other[at] == expected.differ(texts[a], texts[b]), (texts[a], texts[b])
+        assert found.opposite[at] == expected.opposed("", texts[a], texts[b])
+        assert found.moved[at] == (moved and expected.turned(texts[a], texts[b])[0])

@@ -86,6 +86,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "style/check.py": {"_with_any": "searches for literal words"},
     "style/facts/quantities.py": {"*": _NUMBER},
     "style/guide.py": {"*": _STYLE},
+    "style/kinds/known_words.py": {"_words_of_each": "outputs that a reached scan cut, searched by polars"},
     "style/infer/wordings.py": {"*": "values of fields that occur in several rows, in outputs that a reached scan cut"},
     "style/kinds/allowed.py": {"_matched": _STYLE},
     "style/kinds/case.py": {"*": "one title, cut by a reached scan"},

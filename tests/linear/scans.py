@@ -23,13 +23,12 @@ from tuneworth.curate.match.subjects import _Words
 from tuneworth.curate.read.dates import pair_dates
 from tuneworth.curate.read.formats.csv import find_dialect
 from tuneworth.curate.read.formats.document import JsonFault, JsonText
-from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, text_fields, visible
+from tuneworth.curate.read.normal_forms import clean_text, comparable, content_hash, normalise, visible
 from tuneworth.deploy.check.observations import words
 from tuneworth.deploy.export.chat_format import go_literal
 from tuneworth.deploy.export.readme import code, fenced
 from tuneworth.deploy.export.servers import _checked
 from tuneworth.deploy.watch.drift import features_of
-from tuneworth.deploy.watch.logs import _fields_in
 from tuneworth.evaluate.endpoints.responses import read_answer, read_error_body
 from tuneworth.evaluate.outputs.prompts import without_thoughts
 from tuneworth.evaluate.risks.forgetting import CHECK_KINDS, meets
@@ -51,6 +50,7 @@ from tuneworth.style import (
     infer_style,
     pair_columns,
     parse_style,
+    read_fields,
     refused,
     repair,
     stated_numbers,
@@ -72,7 +72,7 @@ Scan = Callable[[str], Any]
 # One or more entries of each kind, as in a style file; the kind `python` runs the user's code.
 CHECKS = {
     "length": ["unit: words, max: 4", "unit: sentences, max: 1", "unit: paragraphs, max: 1"],
-    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1"],
+    "pattern": ["regex: ', '", "regex: '[0-9]', min: 0, max: 1", "regex: '[0-9]', from_request: true"],
     "sections": ["titles: [Part, Size], extra: false"],
     "list": ["max: 2, item_max_words: 4", "marker: '1. ', min: 0"],
     "template": ["text: 'Part: {x}, {y}'"],
@@ -90,8 +90,8 @@ CHECKS = {
     "known_words": ["words: [box, red, big]"],
     "punctuation": ["end: none, exclamation_marks: 0", "end: '.', quotes: curly, dashes: en"],
     "clean": [""],
-    "grounded": ["facts: [numbers, codes]", "facts: [names]"],
-    "covers": ["fields: [package, size]"],
+    "grounded": ["facts: [numbers, codes]", "facts: [names]", "facts: [literals, operands]"],
+    "covers": ["fields: [package, size]", "fields: [package], take: first word"],
     "contradicts": ["field: package, values: [SOT-23, SOT-89]"],
     "sums": ["total: 100"],
     "language": ["is: de, min_characters: 5"],
@@ -195,7 +195,7 @@ SCANS: dict[str, Scan] = {
     "infer, one example": lambda text: _inferred([text, *(f"{n} {text[:20]}" for n in range(_EXAMPLES))]),
     "comparable": comparable,
     "visible": visible,
-    "text_fields": text_fields,
+    "read_fields": read_fields,
     "normalise": normalise,
     "clean_text": clean_text,
     "content_hash": content_hash,
@@ -262,7 +262,7 @@ SCANS: dict[str, Scan] = {
     "ollama literal": go_literal,
     "modelfile": _or_refused(_checked),
     "json": _read_json,
-    "log": lambda text: _fields_in(text, {"a", "A"}),
+    "log": lambda text: read_fields(text, known={"a", "A"}),
     "names of rows": lambda text: (title_of(text, text), _named(text)),
     "answer": lambda text: read_answer(text.encode()),
     "error of an endpoint": lambda text: read_error_body(text.encode(), 400),

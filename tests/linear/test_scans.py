@@ -91,7 +91,8 @@ A Title In Title Case Without red box AND big letters; colour color e-mail email
 """
 READ = (
     PROSE, '{"b": {"c": [1, "red", 2.50]}, "size": "5 V"}', '{"a": 1, "b": 2, "a": 3} x',
-    "The part box works. The part box works: SOT-89, 5 V", "[" * 201 + '"',
+    "The part box works. The part box works: SOT-89, 5 V", "[" * 201 + '"', "inform(a='x',b=y)", "name[a], size[b]",
+    "Anna: hi\nBob: hello",
 )  # fmt: skip
 
 

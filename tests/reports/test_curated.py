@@ -16,7 +16,7 @@ from tuneworth.curate import CurateSettings, Curation, curate, read_pairs, write
 from tuneworth.examples import example_path
 from tuneworth.reports import write_report
 from tuneworth.reports.junit import _curation
-from tuneworth.reports.sections.curation.certificate import differing, similarity_text
+from tuneworth.reports.sections.curation.certificate import certificate_facts, differing, similarity_text
 from tuneworth.reports.sections.curation.changed import fix_sentence
 from tuneworth.reports.sections.curation.curated import (
     apart_lead,
@@ -178,6 +178,13 @@ def test_answers_in_train_name_the_remedy_as_the_next_step_and_fail_in_junit():
     assert "3 of the 12 test rows" in str(cases["test rows are separate from training rows"].failure)
     cases = {case.name: case for case in _curation(summary(**ONE_ANSWER))}
     assert cases["test rows are separate from training rows"].failure is None
+
+
+def test_labels_that_are_in_train_are_expected():
+    found = {"certificate": {**SOUND, "answers_verbatim": 0, "answers_similar": 0, "labels_in_train": 19}}
+    values = [row.value for row in certificate_facts(summary(**found))]
+    assert "none of more than five words; 19 of at most five words, as is expected of labels" in values
+    assert curated_headline(stored(**found)).label == curated_headline(stored()).label
 
 
 def test_the_doubt_of_many_warnings_is_the_weightiest_and_never_endless():

@@ -66,7 +66,7 @@ def all_kinds() -> list[dict[str, str]]:
         *[pair(n, f"Switch {n} for {n * 3} V.") for n in range(110, 116)],
         *[pair(n, f"Socket {n}: {long} and {long}") for n in range(120, 126)],
         pair(130, "Plug with a cable for the lamp in the hall of the house"),
-        pair(130, "Plug with a long cable for the lamp in the hall of the house", id="part-130-again"),
+        pair(130, "Plug with also a cable for the lamp in the hall of the house", id="part-130-again"),
         pair(131, "Fuse in a holder of glass for the heater in the kitchen of the house by the river in the valley"),
         pair(
             131,

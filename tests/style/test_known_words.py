@@ -103,11 +103,11 @@ def test_a_list_that_lacks_rare_words_advises_and_never_rejects():
     """As in SQL, where a few outputs of a thousand hold AVG."""
     own = [f"{chr(97 + n // 26)}{chr(97 + n % 26)}vy" for n in range(40)]
     outputs = [*(f"A red chair {word}" for word in own), *(f"A blue chair, {n} cm" for n in range(500))]
-    requests = ["none", *own[1:], *map(str, range(500))]
+    requests = [*(["none"] * len(own)), *map(str, range(500))]
     inferred = infer_style(pl.DataFrame({"output": outputs, "input": requests}))
     rule = next(one for one in inferred.evidence if one.check.kind == "known_words")
     assert rule.entry["words"] == ["a", "blue", "chair", "cm", "red"]
-    assert 0.995 < rule.share < 1
+    assert 0.9 < rule.share < 1
     assert rule.level == "should"
 
 

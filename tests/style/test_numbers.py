@@ -1,12 +1,20 @@
 """Numbers, dates and codes as they stand in a text: what each may mean, and where it stands."""
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneworth.style import stated_numbers
 from tuneworth.style.facts.number_words import as_digits, word_keys, words_in
-from tuneworth.style.facts.numbers import facts_in, numbers_in, same_number, span_facts, without_leading_word
+from tuneworth.style.facts.numbers import (
+    column_quotes_apart,
+    facts_in,
+    numbers_in,
+    same_number,
+    span_facts,
+    without_leading_word,
+)
 from tuneworth.style.facts.quantities import read_unit
 from tuneworth.style.facts.values import DATE, Date, ratio, ratio_of, read_date, times, values_of
 
@@ -147,3 +155,32 @@ def test_months_and_currencies_belong_to_their_number(span: str, rest: str):
 def test_a_name_and_its_number_also_give_a_code():
     assert ("c", "iso", "9001") in span_facts("ISO 9001")[0].gives
     assert ("c", "may", "50") in span_facts("May 50")[0].gives
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('a 7" display, 2" x 4", 3.5"', ['7"', '2"', '4"', '3.5"']),
+        ('"7 at 12 PM"', ["7", "12 PM"]),
+        ('He said "I am 30".', ["30"]),
+        ("He said “I am 30” and “40”.", ["30", "40"]),
+        ('"a 7" display" and "7" and "8"', ['7"', "7", "8"]),
+        ('{"size": "7", "width": "a 3"}', ["7", "3"]),
+        ("WHERE a = '7' AND b = 'from 8'", ["7", "8"]),
+        ("a 6' board for the '90s, don't say 'at 12'", ["6'", "90s", "12"]),
+        ('Say "5"\nand then 7" wide', ["5", '7"']),
+        ('He is 6\'2" tall and said "no 5"', ["6'", '2"', "5"]),
+    ],
+)
+def test_the_mark_that_ends_a_quotation_is_no_unit(text, found):
+    assert [fact.text for fact in facts_in(text)] == found
+    assert all(text[fact.start : fact.end] == fact.text for fact in facts_in(text))
+
+
+@given(st.text("ab 79\"'“”„‘.,\n", max_size=30))
+def test_quotations_are_read_without_moving_anything(text):
+    (apart,) = column_quotes_apart(pl.Series([text]))
+    assert len(apart) == len(text)
+    changed = [(one, other) for one, other in zip(text, apart, strict=True) if one != other]
+    assert all(one in "\"'“”„‘" and other in "„“" for one, other in changed)
+    assert all(fact.text == text[fact.start : fact.end] for fact in facts_in(text))

@@ -118,8 +118,11 @@ def _answers(found: Certificate) -> str:
     if verbatim is None or similar is None:
         return ""
     if not verbatim and not similar:
-        return "none of more than five words"
-    return f"{say.count(verbatim)} word for word, {say.count(similar)} similar with the same facts"
+        answers = "none of more than five words"
+    else:
+        answers = f"{say.count(verbatim)} word for word, {say.count(similar)} similar with the same facts"
+    labels = found.labels_in_train
+    return f"{answers}; {say.count(labels)} of at most five words, as is expected of labels" if labels else answers
 
 
 def _tied_outputs(found: Certificate) -> str:

@@ -93,7 +93,7 @@ def messy(n: int, seed: int) -> list[dict[str, Any]]:
             case 13:
                 row |= {"family": None, "day": chance.choice([None, "no date", "2031-01-01"])}
             case 14:
-                row |= {"input": fields, "output": before["output"] + " too"}
+                row |= {"input": fields, "output": before["output"] + (", please" if number % 4 else " too")}
             case 15:  # words that inputs and outputs share are facts, in one part or in several
                 colour, home = chance.choice(["red", "blue"]), chance.choice(["home to work", "work to home"])
                 row |= {

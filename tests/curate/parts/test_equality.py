@@ -126,7 +126,7 @@ def test_repairs_and_their_offer_are_the_same(data: Path, tmp_path: Path, fix: s
     ledger, summary = compare(data, tmp_path, style=REPAIRING, data=NAMED, fix=fix, mask=fix == "unsafe")
     assert ledger["fixed"].count() == summary["fix"]["rows"]
     found = summary["fix"]["offer"] or summary["fix"]
-    assert found["rows"] > 3
+    assert found["rows"] >= 3
     assert {"spelling", "starts"} <= set(found["examples"])
 
 
@@ -144,7 +144,7 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
     ]
     decided += given
     held = dict(earlier[0].select("id", "content").rows())
-    decided.append(Override(id="renamed", content=held[kept[5]], decision="drop"))
+    decided.append(Override(id="renamed", content=held[kept[7]], decision="drop"))
     for mask in (False, True):
         folder = tmp_path / f"mask {mask}"
         folder.mkdir()
@@ -153,7 +153,7 @@ def test_given_splits_held_splits_and_decisions_give_the_same(style: Any, tmp_pa
         )
         assert set(one[0]["rule"]) >= {"override", "leaked"}
         assert one[1]["overrides"]["unmatched"] == ["nobody's"]
-        assert one[0].filter(id=kept[5])["outcome"].item() == "decided"
+        assert one[0].filter(id=kept[7])["outcome"].item() == "decided"
         assert one[0]["evidence"].str.contains("with another output").sum() >= 2
 
 
