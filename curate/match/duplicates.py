@@ -243,13 +243,13 @@ def _explain_conflicts(
             f"facts {words}", texts, lambda new: [text_facts(texts[at], label_words=words) for at in new.tolist()]
         )
 
-    stated = [facts_of(some) for some in (rows, others)]
+    stated = zip(facts_of(rows), facts_of(others), strict=True)
     requests = zip(corpus.requests(rows), corpus.requests(others), strict=True)
     outputs = zip(corpus.outputs(rows), corpus.outputs(others), strict=True)
     evidence = [
         _conflict_evidence(name, inputs if inputs < 1 else None if one == two else 1, *facts, *said)
         for name, inputs, (one, two), facts, said in zip(
-            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, zip(*stated, strict=True), outputs,
+            corpus.pairs["id"].gather(others), stars.inputs.tolist(), requests, stated, outputs,
             strict=True,
         )
     ]  # fmt: skip

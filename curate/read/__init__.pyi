@@ -14,7 +14,6 @@ from .normal_forms import content_hash as content_hash
 from .normal_forms import normalise as normalise
 from .normal_forms import pair_contents as pair_contents
 from .normal_forms import salted as salted
-from .normal_forms import text_fields as text_fields
 from .pair_table import REJECTED_SCHEMA as REJECTED_SCHEMA
 from .pair_table import stored_turns as stored_turns
 from .pairs import RawPairs as RawPairs
