@@ -47,6 +47,8 @@ ENTRIES = {
     "contradicts": "field: package, silent: true",
     "sums": "total: 100",
     "known_words": "words: [low, dropout, regulator, linear, voltage, output, fixed, mosfet, channel, amplifier, converter]",
+    "known_segments": "segments: ['{package}', '{ratings} input', '{ratings} output', '{keywords}']",
+    "field_context": "never: {'_ input': [package, keywords], ', _ $': [ratings]}, negations: en",
     "allowed": "field: package, regex: '\\bSO[A-Z]*-[0-9]+\\b'",
     "html": "tags: [p, ul, li], required: [ul], structure: [p, ul]",
     "language": "is: en",

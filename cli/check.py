@@ -10,7 +10,7 @@ from .help import Grouped
 from .options import common_options, reading_options
 
 _PATH = click.Path(path_type=Path)
-_GROUPS = {"Options": "--page --input --output --id --group --identifier --turns"}
+_GROUPS = {"Options": "--page --no-mispaired --input --output --id --group --identifier --turns"}
 
 
 @click.command(
@@ -23,6 +23,7 @@ _GROUPS = {"Options": "--page --input --output --id --group --identifier --turns
 )
 @click.option("--turns", type=click.Choice(["last", "all"]), help="The answers of a conversation that are examples.")
 @click.option("--page", type=_PATH, help="Write the check-up as an HTML page as well.")
+@click.option("--no-mispaired", is_flag=True, help="Do not look for rows whose output fits another request better.")
 @reading_options
 @common_options
 def command(
@@ -31,10 +32,11 @@ def command(
     identifiers: tuple[str, ...],
     turns: str | None,
     page: Path | None,
+    no_mispaired: bool,
     reading: dict[str, Any],
     talk: Console,
 ) -> None:
-    """Check up on the pairs in FILE: missing facts, duplicates, variants, columns, personal data, and what to type.
+    """Check up on the pairs in FILE: missing facts, duplicates, mispaired rows, columns, personal data, and what to type.
 
     FILE may be a folder or a quoted glob. No style, model or project is needed, and nothing is changed. If no columns are
     named with --input and --output, or recognised, some are proposed by their names and texts, with the reason.
@@ -43,7 +45,7 @@ def command(
     from ..reports import checkup_text, write_checkup
 
     columns = reading | {key: value for key, value in (("group", group), ("turns", turns)) if value}
-    checked = check_data(file, identifiers=identifiers, talk=talk, **columns)
+    checked = check_data(file, identifiers=identifiers, mispaired=not no_mispaired, talk=talk, **columns)
     data = checked.to_json()
     text = f"{file}\n{checkup_text(checked.checkup)}"
     if page is not None:

@@ -69,6 +69,7 @@ def check(
         "undecided": checked.undecided,
         "checks": check_data(checked),
         "discrimination": as_json(checked.discrimination),
+        "near_misses": as_json(checked.near_misses),
     }
     talk.answer(f"{checked.headline}\n{check_lines(data)}", data)
     talk.next(f"tuneworth curate {quote(str(file))} --style {quote(str(style_path))} --out clean")

@@ -75,6 +75,7 @@ from .records import CannedOutput as CannedOutput
 from .records import Certificate as Certificate
 from .records import Curation as Curation
 from .records import EditedReference as EditedReference
+from .records import MispairedRows as MispairedRows
 from .records import NearDuplicate as NearDuplicate
 from .records import NearestPair as NearestPair
 from .records import Notice as Notice
@@ -93,6 +94,7 @@ from .row_records import Repairs as Repairs
 from .run_files import CURATED_SUMMARY as CURATED_SUMMARY
 from .run_files import GIVEN as GIVEN
 from .run_files import LEDGER_SCHEMA as LEDGER_SCHEMA
+from .run_files import MISPAIRED as MISPAIRED
 from .run_files import PAIRS as PAIRS
 from .run_files import SET_ASIDE as SET_ASIDE
 from .run_files import check_rows as check_rows

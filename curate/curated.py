@@ -17,7 +17,7 @@ from .read import PAIR_SCHEMA, RawPairs, ReadParts, read_frame
 from .records import Curation
 from .settings import CurateSettings, DataSettings
 from .split import SPLITS, PinnedSplits
-from .steps import certify, relate, relate_by_meaning, settle, split
+from .steps import certify, list_mispaired, relate, relate_by_meaning, settle, split
 from .summary import build_ledger, summarise, threshold_table
 
 PAIR = ("id", "input", "output", "split")  # what a result shows of a kept pair
@@ -173,13 +173,18 @@ def curate_parts(
     if related.meaning is not None:
         near = related.meaning.across(certified.rows, certified.kept["id"], certified.kept["split"])
         clock.lap("meaning")
+    mispaired = None
+    if settings.mispaired:
+        certified, mispaired = list_mispaired(pairs, related, certified)
+        clock.lap("mispaired")
     if with_threshold_table:
         thresholds = threshold_table(pairs, related.rank, settings=settings)
         clock.lap("threshold table")
     ledger = build_ledger(pairs, certified)
     curation = summarise(
-        pairs, related, certified, ledger, request, meaning=near, thresholds=thresholds, seconds=clock.seconds
-    )
+        pairs, related, certified, ledger, request, meaning=near, mispaired=mispaired, thresholds=thresholds,
+        seconds=clock.seconds,
+    )  # fmt: skip
     decisions = ledger.select("row", "outcome", "split", "rule", "fixed")
     decisions = decisions.join(
         certified.table.select("row", "component", "reference_ok"), on="row", how="left", maintain_order="left"

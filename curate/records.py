@@ -282,6 +282,21 @@ class Certificate(Record):
     """What to set so that no answer of test is in train; null if at most 2% of the test rows have one."""
 
 
+class MispairedRows(Record):
+    """Search for rows whose output fits the request of another row better; the ledger lists them."""
+
+    rows: Count
+    """Number of rows listed."""
+    by_chance: Count
+    """Number of rows without a fault that are listed by chance, about."""
+    recall: Proportion
+    """Estimated share of outputs swapped at random that would be listed; none is listed below one half."""
+    learned: Count
+    """Number of pairs learned from; 0 if there are too few to learn."""
+    judged: Count
+    """Number of rows looked at."""
+
+
 class Tested(Record):
     """Test rows used in the evaluation."""
 
@@ -345,6 +360,8 @@ class Curation(Record):
     """Checks that could not score some rows, by check id."""
     quality: Mapping[str, QualityFinding]
     """Quality problems in the outputs that do not depend on the style, by rule."""
+    mispaired: MispairedRows | None = None
+    """Rows whose output fits the request of another row better; omitted if they were not looked for."""
     personal_data: PersonalData | None
     """Personal data found in the rows; the values themselves are never stored."""
     shape: str

@@ -29,6 +29,7 @@ LEDGER_SCHEMA = {
     "fixed": pl.String,  # the rules by which the output was repaired, with ", " between them
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
+MISPAIRED = "quality:mispaired"  # the rule of kept rows whose output fits the request of another row better
 LEDGER, CURATED_SUMMARY = "curate/ledger.parquet", "curate/summary.json"
 # Kinds of files, as the schemas name them.
 PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"

@@ -115,6 +115,9 @@ class CurateSettings:
     """Whether requests of the same meaning stay on one side: `true` for a calibrated threshold, or a cosine from 0.5 to
     1."""
 
+    mispaired: bool = True
+    """Whether rows whose output fits the request of another row better are looked for; they are kept and listed."""
+
     def __post_init__(self) -> None:
         if problems := misfits(self):
             raise ValueError("; ".join(problems))

@@ -15,9 +15,11 @@ from .check_parts import CheckedPairs
 from .decisions import despite_decision, preferred_first, settle_decided
 from .match import Corpus, Outcomes, Relations, listed_synonyms, rank_rows
 from .match import relate as relate_rows
+from .mispaired import Mispaired, find_mispaired
 from .paraphrases import Meaning, load_embedding
 from .read import RawPairs, salted
 from .records import Certificate
+from .run_files import MISPAIRED
 from .settings import CurateSettings
 from .split import (
     LOOK_FIRST,
@@ -237,3 +239,24 @@ def _search(corpus: Corpus, divided: SplitPairs, settings: CurateSettings) -> tu
     answers = find_answers(corpus, kept, rows, threshold=threshold)
     ties = divided.placed.ties
     return *make_certificate(corpus, kept, rows, threshold=threshold, ties=ties, answers=answers), answers
+
+
+def list_mispaired(
+    pairs: CheckedPairs, related: RelatedPairs, certified: CertifiedPairs
+) -> tuple[CertifiedPairs, Mispaired]:
+    """Name the kept rows whose output fits the request of another row better; those kept by decision are settled."""
+    outcomes, ids = certified.outcomes, pairs.ids
+    found = find_mispaired(pairs.corpus, related.relations, np.flatnonzero(outcomes.kept))
+    found = found.among(~pairs.decided.kept)
+    evidence = []
+    for row, better in zip(found.rows.tolist(), found.better.tolist(), strict=True):
+        fits = (
+            "Its output does not fit its request."
+            if better < 0
+            else f'Its output fits the request of "{ids[better]}" better.'
+        )
+        evidence.append(f"{outcomes.evidence[row]} {fits}" if outcomes.evidence[row] else fits)
+    outcomes = outcomes.mark(
+        found.rows, "kept", rule=MISPAIRED, evidence=evidence, other=found.better, similarity=found.probability
+    )
+    return replace(certified, outcomes=outcomes), found

@@ -24,10 +24,12 @@ from .check import is_label, mask_text, repair_outputs, usable_repairs
 from .check_parts import CheckedPairs
 from .decisions import edit_warnings, settle_decided, summarise_decisions
 from .match import Corpus, Outcomes, Relations, find_canned, first_rows, relate
+from .mispaired import Mispaired
 from .part import CountTokens, CurateRequest
 from .records import (
     Curation,
     EffectiveSplits,
+    MispairedRows,
     NearDuplicate,
     Notice,
     Paraphrases,
@@ -36,8 +38,8 @@ from .records import (
     ThresholdRow,
 )  # fmt: skip
 from .records import Outcomes as OutcomeCounts
-from .row_records import RepairedRow, RepairOffer, Repairs
-from .run_files import LEDGER_SCHEMA, OUTCOMES
+from .row_records import FoundPlace, QualityFinding, RepairedRow, RepairOffer, Repairs
+from .run_files import LEDGER_SCHEMA, MISPAIRED, OUTCOMES
 from .settings import CurateSettings
 from .split import SPLITS, effective_size, effective_splits, split_notes
 from .steps import CertifiedPairs, RelatedPairs
@@ -102,10 +104,11 @@ def summarise(
     request: CurateRequest,
     *,
     meaning: Paraphrases | None,
+    mispaired: Mispaired | None,
     thresholds: Sequence[ThresholdRow] | None,
     seconds: Mapping[str, float],
 ) -> Curation:
-    """The summary; `meaning` is what was found about requests in other words."""
+    """The summary; `meaning` is what was found about requests in other words, `mispaired` about outputs that fit others."""
     style, settings, identifiers = request.style, request.settings, request.identifiers
     raw, kept, checked, ties = pairs.raw, certified.kept, pairs.checked, certified.placed.ties
     components = certified.placed.components()[certified.outcomes.kept]
@@ -124,7 +127,7 @@ def summarise(
         *edit_warnings(pairs.decided, kept),
         *find_warnings(
             pairs, related.relations, certified, ledger, canned, style=style, meaning=near,
-            settings=settings, identifiers=identifiers,
+            mispaired=mispaired, settings=settings, identifiers=identifiers,
         ),
     ]  # fmt: skip
     return Curation(
@@ -152,7 +155,8 @@ def summarise(
         checks=checked.checks,
         fix=summarise_fixes(pairs, certified, settings=settings, count_tokens=request.token_counter()),
         unscored=checked.unscored,
-        quality={**checked.quality, **canned.summary(len(raw.pairs))},
+        quality={**checked.quality, **canned.summary(len(raw.pairs)), **_mispaired_quality(mispaired, ledger)},
+        mispaired=None if mispaired is None else _mispaired(mispaired),
         personal_data=pairs.personal,
         shape=raw.shape,
         guide=raw.guide,
@@ -169,6 +173,27 @@ def _test_groups(kept: pl.DataFrame, components: np.ndarray) -> int:
     if groups.null_count() == len(groups):
         return len(np.unique(components[test]))
     return groups.drop_nulls().n_unique() + groups.null_count()
+
+
+def _mispaired(found: Mispaired) -> MispairedRows:
+    """How mispaired rows were searched, and how many are listed."""
+    return MispairedRows(
+        rows=len(found.rows), by_chance=found.by_chance, recall=round(found.recall, 6), learned=found.learned,
+        judged=found.judged,
+    )  # fmt: skip
+
+
+def _mispaired_quality(found: Mispaired | None, ledger: pl.DataFrame) -> dict[str, QualityFinding]:
+    """The entry of the quality rule, with the rows that fit least; empty if none is listed."""
+    if found is None or not len(found.rows):
+        return {}
+    worst = ledger.filter(rule=MISPAIRED).sort("similarity", "row").head(_EXAMPLES)
+    places = [
+        FoundPlace(row=row, id=id, where="output", start=None, end=None, evidence=evidence)
+        for row, id, evidence in worst.select("row", "id", "evidence").iter_rows()
+    ]
+    n = len(found.rows)
+    return {MISPAIRED: QualityFinding(rows=n, share=n / found.judged, level="should", examples=places)}
 
 
 def _near_duplicate(relations: Relations, settings: CurateSettings) -> NearDuplicate:

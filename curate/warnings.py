@@ -11,6 +11,7 @@ from ..style import StyleSchema
 from .check import Checked, personal_words
 from .check_parts import CheckedPairs
 from .match import Canned, Relations
+from .mispaired import Mispaired
 from .paraphrases import meaning_sentence
 from .read import RawPairs
 from .records import Certificate, Paraphrases
@@ -26,6 +27,7 @@ _FEW = 20  # rows; with fewer, shares mean little
 _CANNED = 0.05  # of the rows
 _LIGHT = 0.5  # of the test rows
 _TRUNCATED = 0.01
+_MISPAIRED = 0.005  # of the rows, above what chance explains
 _MANY = 1 / 3
 _HUGE = 0.2
 
@@ -39,6 +41,7 @@ def find_warnings(
     *,
     style: StyleSchema | None,
     meaning: Paraphrases | None,
+    mispaired: Mispaired | None,
     settings: CurateSettings,
     identifiers: Collection[str],
 ) -> list[dict[str, str]]:
@@ -54,6 +57,7 @@ def find_warnings(
         *_rules(raw, style, checked),
         *_unreviewed(kept, style),
         *_quality(raw, checked),
+        *_mispaired(mispaired),
         *_conflicts(raw, ledger, settings, relations),
         *_skew(relations),
         *_split(placed.ties, int((placed.outcomes.kept & (placed.side >= 0)).sum())),
@@ -161,6 +165,11 @@ def _quality(raw: RawPairs, checked: Checked) -> Iterator[tuple[str, str]]:
     for check, unscored in checked.unscored.items():
         text = f'Check "{check}" could not score {unscored.rows:,} of {n:,} outputs: {unscored.why}.'
         yield "unscored", text
+
+
+def _mispaired(found: Mispaired | None) -> Iterator[tuple[str, str]]:
+    if found is not None and len(found.rows) - found.by_chance >= max(1, _MISPAIRED * found.judged):
+        yield "mispaired", f"{found.sentence(found.judged)} They are kept: `tuneworth review` shows them one by one."
 
 
 def _rules(raw: RawPairs, style: StyleSchema | None, checked: Checked) -> Iterator[tuple[str, str]]:

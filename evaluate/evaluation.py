@@ -9,7 +9,15 @@ from msgspec.structs import replace
 
 from ..core import from_json
 from ..curate import Curation
-from ..style import RuleInUse, StyleInUse, StyleSchema, check_outputs, check_table, measure_discrimination
+from ..style import (
+    RuleInUse,
+    StyleInUse,
+    StyleSchema,
+    check_outputs,
+    check_table,
+    measure_discrimination,
+    measure_near_misses,
+)
 from .measures import measure_variants, money_of
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
@@ -265,7 +273,15 @@ def _style(style: StyleSchema, pairs: pl.DataFrame, raw: Sequence[Raw], *, seed:
     """The schema, its checks by id, and how well it tells the references from answers to other requests."""
     checks = {row["id"]: from_json(row, RuleInUse) for row in check_table(style)}
     found = measure_discrimination(pairs, style, count_tokens=_counter(raw), seed=seed)
-    return StyleInUse(name=style.name, about=style.about, reviewed=style.reviewed, checks=checks, discrimination=found)
+    near = measure_near_misses(pairs, style, count_tokens=_counter(raw), seed=seed)
+    return StyleInUse(
+        name=style.name,
+        about=style.about,
+        reviewed=style.reviewed,
+        checks=checks,
+        discrimination=found,
+        near_misses=near,
+    )
 
 
 def _counter(raw: Sequence[Raw]) -> Callable[[Sequence[str]], Sequence[int]] | None:

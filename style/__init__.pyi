@@ -17,8 +17,6 @@ from .columns import given_fields as given_fields
 from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import Passing as Passing
-from .discrimination import RuleInUse as RuleInUse
-from .discrimination import StyleInUse as StyleInUse
 from .discrimination import measure_discrimination as measure_discrimination
 from .discrimination import sample_keys as sample_keys
 from .facts.names import american as american
@@ -34,6 +32,8 @@ from .guide import check_table as check_table
 from .guide import fenced as fenced
 from .guide import write_guide as write_guide
 from .guide import write_short_guide as write_short_guide
+from .in_use import RuleInUse as RuleInUse
+from .in_use import StyleInUse as StyleInUse
 from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
 from .infer import infer_style as infer_style
@@ -42,6 +42,8 @@ from .kinds.language import SURE_SHARE as SURE_SHARE
 from .kinds.language import language_name as language_name
 from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
+from .near_misses import NearMisses as NearMisses
+from .near_misses import measure_near_misses as measure_near_misses
 from .read import parse_style as parse_style
 from .read import read_style as read_style
 from .reference import explain_kind as explain_kind

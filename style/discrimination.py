@@ -7,7 +7,6 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -66,34 +65,6 @@ class Discrimination(Passing):
         )
 
 
-class RuleInUse(Record):
-    """A check of the style."""
-
-    kind: str
-    """Kind of check, such as length or grounded."""
-    level: Literal["must", "should"]
-    """Severity: an output that breaks a must rule is unacceptable."""
-    about: Literal["form", "wording", "facts"]
-    """Aspect of the output that it checks."""
-    sentence: str
-    """Rule as written in the guide."""
-
-
-class StyleInUse(Record):
-    """Style that the rows were checked against; null without one."""
-
-    name: str
-    """Name of the style."""
-    about: str | None = None
-    """Description of what the outputs are."""
-    reviewed: bool
-    """Whether a person has reviewed the style; false for an inferred style until someone has."""
-    checks: Mapping[str, RuleInUse]
-    """Checks of the style, by check id."""
-    discrimination: Discrimination | None
-    """How well the must rules tell correct outputs from incorrect ones; null if it was not measured."""
-
-
 def measure_discrimination(
     pairs: pl.DataFrame,
     style: StyleSchema,
@@ -108,8 +79,7 @@ def measure_discrimination(
     rows have counts as often. The order of the rows does not matter. None if fewer than 20 examples can be swapped, or if
     the style has no `must` rule.
     """
-    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
-    examples = content_order(given, seed=seed).head(SAMPLE)
+    examples = sample(pairs, seed=seed)
     musts = tuple(check for check in style.checks if check.level == "must")
     other = other_outputs(examples["input"], examples["output"])
     examples, swapped = examples.filter(other.is_not_null()), other.drop_nulls()
@@ -124,6 +94,12 @@ def measure_discrimination(
     shares = {name: {"own": own[name], "shuffled": shuffled[name], "fields_only": fields_only[name]} for name in own}
     whole = shares.pop("")
     return Discrimination(**whole, rows=len(examples), by_check={name: Passing(**one) for name, one in shares.items()})
+
+
+def sample(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+    """At most 1,000 of the pairs that have an output."""
+    given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
+    return content_order(given, seed=seed).head(SAMPLE)
 
 
 def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:

@@ -28,7 +28,7 @@ from .yaml_text import read_yaml
 _TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
 _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix", "each", "part"]
 
-_WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded"})
+_WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded", "known_segments", "field_context"})
 
 
 def read_style(path: Path | str, *, allow_code: bool = False) -> StyleSchema:

@@ -147,6 +147,26 @@ EXAMPLES = [
         "own; else those that recur, as a should rule",
     ),
     KindExample(
+        "that an output consists of known segments. A segment is what is between two marks of punctuation, with the names of "
+        "fields in braces in place of their values. With `of: request`, for outputs in JSON, the values of "
+        "the output are masked in the request: what remains is what an output may leave unsaid",
+        {"kind": "known_segments", "segments": ["NPN transistor", "{package}"]}, "NPN transistor, TO-92",
+        "NPN transistor for TO-92", "the segments that several examples have, where examples held out have hardly any other, "
+        "if that tells near misses from the examples' own outputs", PART,
+    ),
+    KindExample(
+        "that no value stands where values of its field never stand. `never` names such places by the words before or after "
+        "the value, which is `_`; `^` and `$` are the ends of the text, `{field}` another value. A value that two fields have is "
+        "not judged. `negations: en`, the language of the outputs: they deny nothing (*not*, *without*) unless the request does "
+        "in any language or holds a word of `explained_by`. With `of: request`, for outputs in JSON and labels, the places are "
+        "those of the output's values in the request, and a place without `_` is a word of the request, for which an output "
+        "never chooses these values (`transistor: [\"kind: diode\"]`)",
+        {"kind": "field_context", "never": {"for _": ["package"]}}, "NPN transistor in TO-92, for 45 V",
+        "NPN transistor for TO-92", "places at which a field never stands though it would several times by chance, and negations "
+        "if hardly an output has one that its request does not explain; counted on examples held out, and only if that tells "
+        "near misses from the examples' own outputs", PART,
+    ),
+    KindExample(
         "that HTML is well-formed, uses allowed tags, and has the required tags and structure",
         {"kind": "html", "tags": ["p", "b"]}, "<p>NPN <b>transistor</b></p>", "<p>NPN <b>transistor</p>",
         "the tags and structure that nearly all outputs share",

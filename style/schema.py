@@ -148,13 +148,15 @@ class Proposal:
 
     `style` is False if the check holds for most texts of any style (no leftovers of a prompt): it accompanies other
     rules but does not make a style by itself. `note`: the finding in the examples, for the comment next to the check.
-    `most`: the highest level that it may get, whatever the evidence.
+    `most`: the highest level that it may get, whatever the evidence. `held_out`: for a check that is learnt from the
+    examples, how many follow it, and of how many, if it is learnt from other examples.
     """
 
     entry: Mapping[str, Any]
     style: bool = True
     note: str = ""
     most: Level = "must"
+    held_out: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

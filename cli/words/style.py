@@ -79,6 +79,7 @@ def check_lines(data: dict[str, Any]) -> str:
             f"{rule['id']:<{width}}  {rule['level']:<6} {rule['fail']:>7,}  {rule['checked']:>6,}  {share:>6}{more}"
         )
     lines += _accepts_lines(data["discrimination"])
+    lines += _near_miss_lines(data["near_misses"])
     for rule in rules:
         lines += _rule_lines(rule)
     return "\n".join(lines)
@@ -99,6 +100,23 @@ def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
         difference = say.points(shares["own"] - shares["shuffled"], decimals)
         lines.append(f"{name:<{width}}  {own:>11}  {others:>15}  {alone:>12}  {difference:>10}")
     return [*lines, *textwrap.wrap(from_json(found, Discrimination).sentence, 80)]
+
+
+def _near_miss_lines(found: Mapping[str, Any] | None) -> list[str]:
+    """Near misses by kind with the share that the rules catch, and examples that they accept."""
+    if found is None:
+        return []
+    width = max(map(len, found["by_kind"]))
+    lines = ["", f"{'near misses':<{width}}    made  caught  with should rules"]
+    for kind, one in found["by_kind"].items():
+        caught, should = say.percent(one["caught"]), say.percent(one["with_should"])
+        lines.append(f"{kind:<{width}}  {one['n']:>6,}  {caught:>6}  {should:>17}")
+    lines.append(f"{'mean':<{width}}  {found['n']:>6,}  {say.percent(found['caught']):>6}")
+    if found["survivors"]:
+        lines += ["", "near misses that no must rule rejects, with fields in place of values:"]
+    for one in found["survivors"]:
+        lines += [f"  {one['kind']}", f"    {_one_line(one['text'])}"]
+    return lines
 
 
 _OPTIONAL = (("not_applicable", "not applicable"), ("unscored", "unscored"))
@@ -145,6 +163,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),
         "discrimination": as_json(inferred.discrimination),
+        "near_misses": as_json(inferred.near_misses),
         "style": inferred.text or None,
     }
 

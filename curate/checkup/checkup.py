@@ -23,6 +23,7 @@ from .findings import (
     toml_list,
     typed,
 )
+from .mispaired import look_for_mispaired, mispaired_clean, mispaired_rows
 from .propose import names_rows
 from .repeats import Compared, compare, repeats
 from .texts import faults, languages, lengths, long_inputs, markup, missing_facts, personal_data
@@ -42,12 +43,18 @@ _LOOKED_FOR = {
 
 
 def check_pairs(
-    raw: RawPairs, *, identifiers: Collection[str] = (), proposed: Mapping[str, Any] | None = None, reason: str = ""
+    raw: RawPairs,
+    *,
+    identifiers: Collection[str] = (),
+    proposed: Mapping[str, Any] | None = None,
+    reason: str = "",
+    mispaired: bool = True,
 ) -> Checkup:
     """The check-up of pairs as they were read, without a style.
 
     `identifiers` are fields that name the item without describing it; `proposed` are columns that were chosen because
-    none was named, for this `reason`.
+    none was named, for this `reason`. `mispaired` says whether to look for rows whose output fits the request of another row
+    better.
 
     Raises:
         ConfigError: no pair has one of the identifiers.
@@ -65,11 +72,13 @@ def check_pairs(
     # As the advice has it, constant columns are left out: they would make all inputs similar.
     ignored = [column.name for column in constant] if len(table.inputs) > 1 else []
     compared = compare(raw, [*identifiers, *ignored], CurateSettings(method=method))
+    fitting_others = look_for_mispaired(compared) if mispaired else None
     labels = _are_labels(pairs, compared)
     findings = [
         *_amount(pairs, compared, labels=labels),
         *(() if labels else missing_facts(pairs, table)),
         *repeats(pairs, compared, table),
+        *mispaired_rows(pairs, fitting_others),
         *personal_data(pairs, compared.pairs),
         *languages(pairs),
         *faults(compared.pairs),
@@ -93,7 +102,7 @@ def check_pairs(
         distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
-        clean=tuple(_clean(found, labels=labels)),
+        clean=(*_clean(found, labels=labels), *mispaired_clean(fitting_others)),
         proposed=dict(proposed or {}),
         reason=reason,
     )

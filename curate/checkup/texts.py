@@ -203,6 +203,7 @@ def long_inputs(pairs: pl.DataFrame) -> Iterator[Finding]:
 
 _OFTEN = 0.9  # of the outputs: a sentence that nearly all of them have can be learned
 _LOOKED_AT = 300  # rows whose missing facts are looked for in the columns beside the input
+_FACTS_READ = 10_000  # pairs: shares of them are right within a point
 _HOLDS = 0.3  # of the missing facts: a column that holds so many of them belongs into the input
 _SEVERE: tuple[tuple[float, Severity], ...] = ((0.1, "high"), (0.02, "medium"), (0.0, "low"))  # by share of the rows
 _BLOCK = r"(?i)<(?:br|/?(?:p|div|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section|article|blockquote|pre))\b[^<>]*>"
@@ -228,7 +229,12 @@ def without_markup(texts: pl.Series) -> pl.Series:
 
 
 def missing_facts(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
-    """Two findings: numbers, and codes, that are in an output and in no column of its input."""
+    """Two findings: numbers, and codes, that are in an output and in no column of its input.
+
+    Of more than 10,000 pairs so many are read, chosen by their texts, and the counts are estimates.
+    """
+    order = pairs.select(pl.struct("input", "output").hash()).to_series().arg_sort()
+    read = order.head(_FACTS_READ).sort()
     outputs = without_markup(pairs["output"])
     requests = pairs.select(pl.concat_str("input", pl.col("system").fill_null(""), separator="\n")).to_series()
     # An input is searched with its markup and as it reads: whatever it states in either, it states.
@@ -237,13 +243,14 @@ def missing_facts(pairs: pl.DataFrame, table: Table) -> Iterator[Finding]:
         .then("text")
         .otherwise(pl.concat_str("text", "plain", separator="\n"))
     )
-    missing = _stated_alone(outputs, requests.to_series())
+    missing = _stated_alone(outputs.gather(read), requests.to_series().gather(read))
+    missing = missing.with_columns(index=read.gather(missing["index"]))
     code = outputs.str.contains(_CODE).arg_true()  # of each output, not of each fact: a text may have thousands
-    missing = _without_habits(missing.filter(~pl.col("index").is_in(code.implode())), outputs)
+    missing = _without_habits(missing.filter(~pl.col("index").is_in(code.implode())), outputs, read=len(read))
     for kind in ("numbers", "codes"):
         found = missing.filter(pl.col("expected").str.starts_with(f"a {kind.removesuffix('s')}"))
         if len(found):
-            yield _finding(kind, found, pairs, outputs, table)
+            yield _finding(kind, found, pairs, outputs, table, read=len(read))
 
 
 def _stated_alone(outputs: pl.Series, inputs: pl.Series) -> pl.DataFrame:
@@ -253,13 +260,13 @@ def _stated_alone(outputs: pl.Series, inputs: pl.Series) -> pl.DataFrame:
     return find_violations(check, Columns(outputs, inputs, fields)).violations
 
 
-def _without_habits(missing: pl.DataFrame, outputs: pl.Series) -> pl.DataFrame:
+def _without_habits(missing: pl.DataFrame, outputs: pl.Series, *, read: int) -> pl.DataFrame:
     """The facts without those in sentences that nearly all outputs have: a model can learn such a sentence as it is."""
-    if len(missing) < _OFTEN * len(outputs):
+    if len(missing) < _OFTEN * read:
         return missing
     table = missing.with_columns(sentence=_sentences(missing, outputs))
     rows = pl.col("index").n_unique().over("sentence")
-    return table.filter(rows < max(2, _OFTEN * len(outputs))).drop("sentence")
+    return table.filter(rows < max(2, _OFTEN * read)).drop("sentence")
 
 
 def _sentences(missing: pl.DataFrame, outputs: pl.Series) -> pl.Series:
@@ -283,9 +290,12 @@ def _sentences(missing: pl.DataFrame, outputs: pl.Series) -> pl.Series:
     return pl.Series(found, dtype=pl.Int64)
 
 
-def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.Series, table: Table) -> Finding:
-    rows = missing["index"].n_unique()
-    share = rows / len(pairs)
+def _finding(
+    kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.Series, table: Table, *, read: int
+) -> Finding:
+    share = missing["index"].n_unique() / read
+    rows = round(share * len(pairs))
+    about = "about " if read < len(pairs) else ""
     holding = _holding(missing, table.columns)
     severity: Severity = next(name for least, name in _SEVERE if share >= least)
     usual = _usual(missing)
@@ -298,8 +308,8 @@ def _finding(kind: str, missing: pl.DataFrame, pairs: pl.DataFrame, outputs: pl.
         advice = f"Column {quoted_names([holding[0]])} has {say.percent(holding[1])} of them: add it to the input"
     return Finding(
         f"missing_{kind}", severity,
-        f"In {say.percent(share)} of the rows ({say.count(rows)}) the output states {kind} that the input does not have{same}: "
-        f"a model trained on them {learned}.",
+        f"In {say.percent(share)} of the rows ({about}{say.count(rows)}) the output states {kind} that the input does not "
+        f"have{same}: a model trained on them {learned}.",
         rows, share, f"{advice}; the rule grounded drops such rows from training.",
         option=table.adding(holding[0]) if holding else None,
         setting=f"checks: [{{kind: grounded, facts: [{kind}]}}]",

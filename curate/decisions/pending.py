@@ -11,11 +11,12 @@ from typing import Any
 import polars as pl
 
 from ...core import ConfigError, nearest
-from ..run_files import pair_lines, read_ledger
+from ..run_files import MISPAIRED, pair_lines, read_ledger
 
 REPAIRED = "repaired"
-WAITING = ("conflict", "quarantined", REPAIRED)
-FILTERED = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided", REPAIRED)
+LISTED = "mispaired"
+WAITING = ("conflict", "quarantined", REPAIRED, LISTED)
+FILTERED = ("kept", "duplicate", "conflict", "invalid", "leaked", "quarantined", "decided", REPAIRED, LISTED)
 _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "similarity", "fixed")
 
 
@@ -23,7 +24,8 @@ _COLUMNS = ("row", "id", "outcome", "split", "rule", "evidence", "other_id", "si
 class RowFilter:
     """The rows that fit everything that is stated; of several outcomes, or of several rules, one is enough.
 
-    outcomes: those of the ledger, and `repaired` for kept rows with a repaired output. rules: names in the ledger, with or
+    outcomes: those of the ledger, `repaired` for kept rows with a repaired output, and `mispaired` for other kept rows whose
+    output fits the request of another row better. rules: names in the ledger, with or
     without `style:` or `quality:` before them; `*` stands for any text. fields: input field or column -> value.
     """
 
@@ -43,7 +45,7 @@ class RowFilter:
 def find_rows(
     run: Path, which: RowFilter, *, decided: Collection[str] = (), dropped: Collection[str] = ()
 ) -> pl.DataFrame:
-    """The rows that fit, in their order; without a filter those that wait: conflicts, then quarantined and repaired rows.
+    """The rows that fit, in their order; without a filter those that wait: conflicts, quarantined, repaired, mispaired rows.
 
     Columns: `row, id, outcome, split, rule, evidence, other_id, similarity, fixed`; a repaired row has the outcome
     `repaired`, and the rules that changed it. Rows with ids in `decided` wait no longer, nor do those whose
@@ -58,7 +60,11 @@ def find_rows(
     ledger = ledger.with_columns(pl.lit(None, pl.String).alias(name) for name in _COLUMNS if name not in ledger.columns)
     repaired = (pl.col("outcome") == "kept") & pl.col("fixed").is_not_null()
     rows = ledger.with_columns(
-        outcome=pl.when(repaired).then(pl.lit(REPAIRED)).otherwise("outcome"),
+        outcome=pl.when(repaired)
+        .then(pl.lit(REPAIRED))
+        .when((pl.col("outcome") == "kept") & (pl.col("rule") == MISPAIRED))
+        .then(pl.lit(LISTED))
+        .otherwise("outcome"),
         rule=pl.when(repaired).then("fixed").otherwise("rule"),
     ).select(_COLUMNS)
     if not which:
@@ -68,9 +74,9 @@ def find_rows(
     if which.rules:
         rows = rows.filter(pl.col("rule").is_in(_rules(rows["rule"], which.rules)))
     if which.outcomes:
-        # A repaired row is a kept one as well.
+        # A repaired or mispaired row is a kept one as well.
         rows = rows.filter(
-            pl.col("outcome").is_in([*which.outcomes, *([REPAIRED] if "kept" in which.outcomes else [])])
+            pl.col("outcome").is_in([*which.outcomes, *([REPAIRED, LISTED] if "kept" in which.outcomes else [])])
         )
     return rows.filter(pl.col("row").is_in(_with_fields(run, which.fields))) if which.fields else rows
 

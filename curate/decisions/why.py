@@ -15,7 +15,16 @@ from ...core import DataError, notebook_page, open_stored, printable, read_store
 from ...style import field_text, render_fields
 from ..match import GRAM
 from ..read import comparable_fields, comparable_input
-from ..run_files import PAIRS, SET_ASIDE, ledger_rows, read_summary, scan_ledger, set_aside_files, split_files
+from ..run_files import (
+    MISPAIRED,
+    PAIRS,
+    SET_ASIDE,
+    ledger_rows,
+    read_summary,
+    scan_ledger,
+    set_aside_files,
+    split_files,
+)
 from ..split import SPLITS
 
 _MOST = 64 * 2**20  # bytes of split files that are searched: a second or two
@@ -90,7 +99,8 @@ class Explanation:
     """A row's outcome with its reason; texts are None if the row could not be read or there is no other row.
 
     other_row, other_id: the row that this one repeats, contradicts or would leak to; for a kept row the most similar
-    kept row, with the similarity of their inputs, if the data are small enough to search. written, fixed: the output as it
+    kept row, with the similarity of their inputs, if the data are small enough to search, or the one whose request its
+    output fits better (then `similarity` is the probability that it belongs to its own). written, fixed: the output as it
     was read, if a repair or a person changed it, and the rules by which it was repaired. fields, other_fields: the inputs as
     fields, if they are. numbered_id: if the requested id is also the number of another row, that row's id in quotes.
     """
@@ -198,6 +208,8 @@ class Explanation:
         similarity = f"similarity {self.similarity:.2f}, " if self.similarity is not None else ""
         outcome = f"{self.other_outcome}, {self.other_split}" if self.other_split else f"{self.other_outcome}"
         title = "Most similar kept row:" if self.outcome == "kept" else "Compared with"
+        if self.rule == MISPAIRED:
+            title, similarity = "Its output fits better:", ""
         return f"{title} {_named(self.other_id or '')} ({similarity}row {self.other_row}, {outcome})"
 
 
@@ -219,7 +231,7 @@ def why(run: Path, row_or_id: str, *, nearest: bool = True) -> Explanation:
         raise DataError(_unknown(run, row_or_id))
     entry = found.row(0, named=True)
     pair = _pair(run, entry)
-    searched = nearest and entry["outcome"] == "kept" and pair is not None
+    searched = nearest and entry["outcome"] == "kept" and entry["other_id"] is None
     near = nearest_kept(run, pair) if searched and pair is not None else None
     other_id, similarity = near or (entry["other_id"], entry["similarity"])
     other = _entry(run, other_id)

@@ -60,11 +60,14 @@ class CheckedData:
         return self.checkup.html(notes=[f"Next: {self.command}"])
 
 
-def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console = QUIET, **columns: Any) -> CheckedData:
+def check_data(
+    pairs: Any, *, identifiers: Collection[str] = (), mispaired: bool = True, talk: Console = QUIET, **columns: Any
+) -> CheckedData:
     """What to know about pairs before curating them, the most important first, with the options to use.
 
     `pairs` and `columns` are as for `infer_style`; `columns` may also set `group`. Columns that are neither
-    named nor recognised are proposed by their names and their texts.
+    named nor recognised are proposed by their names and their texts. `mispaired` says whether to look for rows whose output
+    fits the request of another row better.
 
     Raises: ConfigError for invalid columns; DataError if there is no pair.
     """
@@ -77,7 +80,7 @@ def check_data(pairs: Any, *, identifiers: Collection[str] = (), talk: Console =
         raw = read_frame(table, reading) if path is None else read_pairs(path, reading)
     named = {name: value for name in ("input", "output", "id") if (value := getattr(reading, name)) is not None}
     proposed = {name: value for name, value in named.items() if value != getattr(stated, name)}
-    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed, reason=reason)
+    checkup = check_pairs(raw, identifiers=identifiers, proposed=proposed, reason=reason, mispaired=mispaired)
     source = "FILE" if path is None else str(path)
     given = {**columns, **({"identifiers": [*identifiers]} if identifiers else {})}
     settings = _settings(given, checkup)

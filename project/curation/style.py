@@ -13,11 +13,13 @@ from ...curate import DataSettings, RawPairs, proposing_columns, read_frame, rea
 from ...style import (
     Discrimination,
     InferredStyle,
+    NearMisses,
     StyleResults,
     StyleSchema,
     check_columns,
     good_example,
     measure_discrimination,
+    measure_near_misses,
     missing_fields,
     pair_columns,
     read_style,
@@ -82,6 +84,11 @@ class CheckedStyle:
     def discrimination(self) -> Discrimination | None:
         """How well the rules tell the outputs of a request from those of others; None if that cannot be measured."""
         return measure_discrimination(self.pairs, self.results.style)
+
+    @cached_property
+    def near_misses(self) -> NearMisses | None:
+        """How many outputs with one wrong fact the rules catch; None if there are none."""
+        return measure_near_misses(self.pairs, self.results.style)
 
     def __repr__(self) -> str:
         return f"{self.headline}\n{self.table}"

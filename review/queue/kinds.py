@@ -54,6 +54,11 @@ KINDS = (
         ("left out", "its copy"),
     ),
     Kind(
+        "mispaired", "Mispaired rows", "The output fits the request of another row better than its own.",
+        (Action("keep", "1", "It belongs to this request"), DROP, EDIT),
+        ("this row", "fits this request better"),
+    ),
+    Kind(
         "leak", "Possible leaks", "A train row asks for nearly the same as a held-out row, in other words.",
         (
             Action("keep", "1", "It is another request"), Action("drop", "2", "Drop the train row"),

@@ -8,7 +8,7 @@ from ...project import Run
 from .rules import Rules
 from .sources.entries import entries_of, most_frequent_first
 from .sources.held_out import HELD_OUT, failing, kept_pairs, leaks
-from .sources.ledger import conflicts, near_duplicates, rejected, repaired, waiting_rows
+from .sources.ledger import conflicts, mispaired, near_duplicates, rejected, repaired, waiting_rows
 from .sources.outputs import Outputs, unlike
 from .sources.training import highest_losses
 from .texts import Texts, chunks
@@ -83,6 +83,7 @@ class Tables:
             "repair": repaired(rows),
             "rejected": rejected(rows),
             "near_duplicate": near_duplicates(rows),
+            "mispaired": mispaired(rows),
             "leak": leaks(folder, summary.get("meaning")),
             "loss": highest_losses(folder),
             "unlike": unlike(folder, run.results, held_out.filter(split="test"), self._outputs),

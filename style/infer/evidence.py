@@ -11,7 +11,8 @@ import polars as pl
 
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
-from ..discrimination import FEWEST, other_outputs
+from ..discrimination import FEWEST, SAMPLE, other_outputs
+from ..near_misses import near_misses
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
@@ -101,6 +102,29 @@ def count_evidence(
         exceptions, variants = _exceptions(broken, examples), _variants(broken, check)
         evidence.append(Evidence(check, entry, holds, applicable, wilson_low(holds, applicable), exceptions, variants))
     return evidence
+
+
+# A learnt rule catches this many times the share of near misses that it loses of the examples' own outputs.
+_TELLS = 2
+
+
+def held_out_evidence(counted: Evidence, held_out: tuple[int, int], columns: Columns) -> Evidence | None:
+    """The evidence for a check that was learnt from the examples; None if it does not tell near misses from outputs.
+
+    The check follows what it was learnt from, so its evidence are examples that other ones tell about.
+    """
+    holds, applicable = held_out
+    wrong = columns.once("near misses", lambda: near_misses(_first(columns)))
+    one = replace(counted, holds=holds, applicable=applicable, low=wilson_low(holds, applicable))
+    if wrong is None:
+        return None
+    status = check_columns(wrong.columns, StyleSchema("learnt", (counted.check,))).status.to_series()
+    return one if (status == "fail").mean() > _TELLS * (1 - one.share) else None  # type: ignore[operator]
+
+
+def _first(columns: Columns) -> Columns:
+    count = min(len(columns.output), SAMPLE)
+    return columns.changed(range(count), columns.output.head(count))
 
 
 def _counts(status: pl.Series, check: Check, columns: Columns) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from ..columns import Columns, field_names
 from ..discrimination import Discrimination, content_order, measure_discrimination
 from ..guide import check_sentence
 from ..kinds import KINDS
+from ..near_misses import NearMisses, measure_near_misses
 from ..read import parse_style
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
@@ -24,6 +25,7 @@ from .evidence import (
     SHOULD_FROM,
     Evidence,
     count_evidence,
+    held_out_evidence,
     joined_lists,
     joined_spellings,
     telling,
@@ -53,6 +55,7 @@ class InferredStyle:
     empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
     those behind the evidence.
     message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
+    near_misses: the outputs with one wrong fact that they catch.
     """
 
     schema: StyleSchema | None
@@ -64,6 +67,7 @@ class InferredStyle:
     counted: int
     message: str
     discrimination: Discrimination | None = None
+    near_misses: NearMisses | None = None
 
     @property
     def found_style(self) -> bool:
@@ -97,10 +101,10 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
         return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
     columns = pair_columns(examples)
+    wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
     kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
     proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
     proposals += propose_for_pieces(columns)
-    wordings = propose_wordings(columns)
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
         proposals,
@@ -177,13 +181,15 @@ def infer_proposed(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
         source=source, wordings=wordings or {},
     )  # fmt: skip
-    schema = parse_style(write(None), where="the inferred style")
+    schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
-    found = measure_discrimination(examples if pairs is None else pairs, schema)
-    text = write(found)  # the same rules, with what they accept in comments
-    sentences = (_message(final, habits) + ".", *notes, _no_must(final), found and found.sentence)
+    given = examples if pairs is None else pairs
+    found, near = measure_discrimination(given, schema), measure_near_misses(given, schema)
+    text = write(found, near)  # the same rules, with what they accept in comments
+    measured = (one.sentence for one in (found, near) if one)
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
     message = " ".join(filter(None, sentences))
-    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found)
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
 
 
 def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
@@ -221,7 +227,10 @@ def _counted(
     for n, counted in zip(likely, found, strict=True):
         proposal = proposals[n][1]
         evidence = replace(counted, style=proposal.style, note=proposal.note, most=proposal.most)
-        subjects.setdefault(_subject(counted.entry), []).append(evidence)
+        if proposal.held_out is not None:
+            evidence = held_out_evidence(evidence, proposal.held_out, columns)
+        if evidence is not None:
+            subjects.setdefault(_subject(counted.entry), []).append(evidence)
     return list(subjects.values())
 
 

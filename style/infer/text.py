@@ -7,6 +7,7 @@ from typing import Any
 from ...core import say
 from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
+from ..near_misses import NearMisses
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
@@ -21,6 +22,7 @@ def style_text(
     evidence: Sequence[Evidence],
     habits: Sequence[Evidence],
     discrimination: Discrimination | None,
+    near_misses: NearMisses | None,
     *,
     rows: int,
     different: int,
@@ -31,7 +33,7 @@ def style_text(
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out.
 
-    `notes` are sentences about what was counted; `discrimination` is that of the checks.
+    `notes` are sentences about what was counted; `discrimination` and `near_misses` are those of the checks.
     """
     of = f" of {_shown(source, 200)}" if source else ""
     lines = [
@@ -40,7 +42,7 @@ def style_text(
         "# Review each rule and correct it, then set `reviewed: true`; reports state whether the style was reviewed.",
     ]
     lines += [f"# {note}" for note in notes]
-    lines += [f"# {discrimination.sentence}"] if discrimination else []
+    lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
     top = {"name": name, "reviewed": False}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:

@@ -13,6 +13,7 @@ import numpy as np
 from ..columns import Columns, text_fields
 from ..facts.names import JOINERS
 from ..fields import field_text
+from ..learned import inferred_wordings
 from ..wordings import DENIALS, mentions, value_key, vocabulary
 
 _SAID = 0.3  # of the outputs name the value of a field that outputs are about; of others, a phrase tells the topic
@@ -82,7 +83,12 @@ class _Phrases:
         return {self.texts[number] for number in np.flatnonzero(telling).tolist()}
 
 
-def propose_wordings(columns: Columns) -> dict[str, dict[str, list[str]]]:
+def propose_wordings(columns: Columns) -> Mapping[str, Mapping[str, Sequence[str]]]:
+    """The wordings of fields in these examples; kinds of checks find them as `inferred_wordings`."""
+    return inferred_wordings(columns, lambda: _proposed(columns))
+
+
+def _proposed(columns: Columns) -> dict[str, dict[str, list[str]]]:
     """For fields with a few recurring values, the phrases that outputs use in place of a value: field -> value -> texts.
 
     A phrase says a value if it is common in the outputs that should say the value and do not name it, and rare in all

@@ -5,11 +5,13 @@ from .allowed import ALLOWED
 from .case import CASE
 from .contradicts import CONTRADICTS
 from .covers import COVERS
+from .field_context import FIELD_CONTEXT
 from .forbidden import FORBIDDEN
 from .grounded import GROUNDED
 from .html import HTML
 from .json_value import JSON
 from .key_values import KEY_VALUES
+from .known_segments import KNOWN_SEGMENTS
 from .known_words import KNOWN_WORDS
 from .language import LANGUAGE
 from .leftovers import CLEAN
@@ -34,7 +36,7 @@ KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         LENGTH, PATTERN, SECTIONS, LIST, TEMPLATE, JSON, HTML, KEY_VALUES, ORDER, ALLOWED, NUMBERS, CASE, FORBIDDEN,
-        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, LANGUAGE,
-        READABILITY, NO_REPEATS, PYTHON,
+        STARTS_WITH, ENDS_WITH, VOCABULARY, KNOWN_WORDS, PUNCTUATION, CLEAN, GROUNDED, COVERS, CONTRADICTS, SUMS, KNOWN_SEGMENTS,
+        FIELD_CONTEXT, LANGUAGE, READABILITY, NO_REPEATS, PYTHON,
     )
 }  # fmt: skip

@@ -169,3 +169,23 @@ def test_a_third_judgement_settles_what_two_people_see_differently(tmp_path: Pat
     judging.settle("cleo", id, "left")
     (count,) = (count for count in queue.counts({}) if count.kind == "disagreement")
     assert (count.count, count.left, count.decided) == (1, 0, 1)
+
+
+@pytest.mark.slow
+def test_mispaired_rows_stand_next_to_the_request_that_fits_the_least_fitting_first(tmp_path: Path):
+    pairs = plain_pairs(200)
+    for one, other in ((10, 150), (40, 90), (60, 121), (75, 180), (33, 166)):
+        pairs[one]["output"], pairs[other]["output"] = pairs[other]["output"], pairs[one]["output"]
+    run = curated(tmp_path / "parts", pairs)
+    listed = {id: row for id, row in ledger_of(run).items() if row["rule"] == "quality:mispaired"}
+    queue = Queue(run)
+    found = items(queue, "mispaired")
+    assert [item.sides[0].id for item in found] == sorted(listed, key=lambda id: listed[id]["similarity"])
+    assert len(found) >= 8
+    for item in found:
+        assert item.sides[1].id == listed[item.sides[0].id]["other_id"]
+        assert item.reason == f'Its output fits the request of "{item.sides[1].id}" better.'
+    (drop,) = queue.decisions(found[0], "drop")
+    assert drop.id == found[0].sides[0].id
+    assert queue.counts({drop.id: drop})[0].left == len(found) - 1
+    assert again(run, [drop]).curation["outcomes"]["decided"] == 1

@@ -43,6 +43,8 @@ CHECKS = {
     "sums": ["total: 100", "unit: V, total: 8"],
     "allowed": ["values: [red, blue, Box]", "field: package, separator: ', '", "values: ['5', '3'], regex: '([0-9])A'"],
     "known_words": ["words: [box, red, big]"],
+    "known_segments": ["segments: ['{package}', 'box {size}', red]", "segments: [box, red], of: request"],
+    "field_context": ["never: {'box _': [size], '_ red': [package]}, negations: en", "never: {red: ['a: 1']}, of: request"],
     "html": ["tags: [p, b], required: [p]", "structure: ['p+']"],
     "python": ["call: json.loads"],
 }  # fmt: skip
@@ -74,6 +76,8 @@ PIECES = {
     "sums": ["60% red, 30% blue", "5 V box, 3 V lamp"],
     "allowed": ["red", "Box, red", "5A", "8A"],
     "known_words": ["box", "red", "boxxes", "big/red/big/red"],
+    "known_segments": ["box 5", "SOT-23", "red"],
+    "field_context": ["box 30 V", "SOT-23 red", "not red", "without "],
     "html": ["<p>", "</p>", "<b>", "</b>", "<i>x</i>"],
     "python": ["8", "[1]"],
 }  # fmt: skip

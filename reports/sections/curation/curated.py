@@ -38,6 +38,7 @@ _WEIGHT = (
     "few_pairs",
     "huge_component",
     "many_conflicts",
+    "mispaired",
     "rule_rejects_many",
     "personal_data",
     "few_outputs",

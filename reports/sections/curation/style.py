@@ -30,6 +30,7 @@ RULES = {
     "quality:fence": "Contains a code fence",
     "quality:truncated": "Seems to be truncated",
     "quality:length": "Is much longer or shorter than the others",
+    "quality:mispaired": "Has an output that fits the request of another row better",
     "quality:canned": "Is the same output for many inputs",
 }
 

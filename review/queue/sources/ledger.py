@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ....curate import read_ledger
+from ....curate import MISPAIRED, read_ledger
 from ..texts import SET_ASIDE
 from .entries import as_entries, most_frequent_first
 
@@ -26,6 +26,7 @@ def waiting_rows(run: Path, threshold: float | None) -> pl.DataFrame:
     waiting = pl.col("outcome").is_in(["conflict", "invalid", "quarantined"]) | (
         near & (pl.col("outcome") == "duplicate")
     )
+    waiting |= pl.col("rule") == MISPAIRED
     repaired = (pl.col("outcome") == "kept") & pl.col("fixed").is_not_null()
     # The ledger of an earlier version has no column `fixed`.
     rows = read_ledger(run, where=waiting | repaired) if _has_fixed(run) else read_ledger(run, where=waiting)
@@ -84,3 +85,9 @@ def near_duplicates(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.filter((pl.col("outcome") == "duplicate") & pl.col("other").is_not_null())
     rows = rows.sort("similarity", "row").with_columns(score="similarity", key=pl.col("row").cast(pl.String))
     return as_entries(rows)
+
+
+def mispaired(rows: pl.DataFrame) -> pl.DataFrame:
+    """Kept rows whose output fits the request of another row better, the least fitting first."""
+    rows = rows.filter((pl.col("outcome") == "kept") & (pl.col("rule") == MISPAIRED)).sort("similarity", "row")
+    return as_entries(rows.with_columns(score="similarity", key=pl.col("row").cast(pl.String), rule=None))

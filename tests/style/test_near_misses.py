@@ -1,0 +1,186 @@
+"""How many outputs with one wrong fact a style catches, and the kinds that are learnt to catch them."""
+
+import json
+from itertools import product
+
+import polars as pl
+import pytest
+
+from tuneworth.style import check_outputs, infer_style, measure_near_misses, parse_style, render_fields
+
+NAMES = [
+    "Aroma",
+    "Bluebell",
+    "Cotto",
+    "Dalia",
+    "Ember",
+    "Fennel",
+    "Garden",
+    "Harbour",
+    "Ivy",
+    "Juniper",
+    "Kelp",
+    "Lotus",
+]
+FOODS = ["Thai", "French", "Indian", "Greek"]
+AREAS = ["old town", "north side", "east end"]
+
+
+def pairs(rows):
+    """A table of (fields or text, output)."""
+    table = [
+        (output, render_fields(given), json.dumps(given)) if isinstance(given, dict) else (output, given, None)
+        for given, output in rows
+    ]
+    return pl.DataFrame(table, schema=dict.fromkeys(("output", "input", "fields"), pl.String), orient="row")
+
+
+def restaurants():
+    rows = []
+    for number, (name, food, area) in enumerate(product(NAMES, FOODS, AREAS)):
+        near = NAMES[(NAMES.index(name) + 1 + number % 5) % len(NAMES)]
+        given = {"name": name, "food": food, "area": area, "near": near, "smokers": ["yes", "no"][number % 2]}
+        denied = "" if number % 2 == 0 else ", no smokers"
+        text = [f"{name} serves {food} food in the {area}, near {near}{denied}.",
+                f"Near {near}, {name} offers {food} food in the {area}{denied}."][number % 3 % 2]  # fmt: skip
+        rows.append((given, text))
+    return pairs(rows)
+
+
+def kinds(inferred):
+    return {check.kind: check for check in inferred.schema.checks if check.kind in ("known_segments", "field_context")}
+
+
+@pytest.mark.slow
+def test_learnt_rules_catch_swaps_that_the_others_accept():
+    inferred = infer_style(restaurants())
+    others = tuple(c for c in inferred.schema.checks if c.kind not in ("known_segments", "field_context"))
+    without = measure_near_misses(restaurants(), parse_style("checks: [{kind: length, unit: lines, max: 1}]"))
+    assert set(kinds(inferred)) == {"known_segments", "field_context"}
+    assert len(others) < len(inferred.schema.checks)
+    assert without.by_kind["two values swapped"].caught == 0
+    caught = inferred.near_misses.by_kind
+    assert caught["two values swapped"].caught > 0.95
+    assert caught["negation changed"].caught > 0.95
+    assert inferred.near_misses.sentence in inferred.text
+    assert int(check_outputs(restaurants(), inferred.schema).shares()["acceptable"].sum()) == len(restaurants())
+
+
+def test_near_misses_do_not_depend_on_the_order_of_the_rows():
+    style = parse_style("checks: [{kind: length, unit: lines, max: 1}]")
+    rows, mixed = restaurants(), restaurants().sample(fraction=1.0, shuffle=True, seed=3)
+    assert measure_near_misses(rows, style).survivors
+    assert measure_near_misses(mixed, style) == measure_near_misses(rows, style)
+
+
+def test_what_another_row_answers_to_the_same_request_is_no_near_miss():
+    names = list(zip(NAMES, NAMES[1:] + NAMES[:1], strict=True))
+    rows = [({"a": a, "b": b}, text) for a, b in names for text in (f"{a} and {b}", f"{b} and {a}")]
+    found = measure_near_misses(pairs(rows), parse_style("checks: [{kind: length, unit: words, max: 3}]"))
+    assert "two values swapped" not in found.by_kind
+    assert found.by_kind["random request"].n == len(rows)
+
+
+def test_a_style_without_must_rules_has_no_score():
+    advice = parse_style("checks: [{kind: length, unit: words, max: 3, level: should}]")
+    assert measure_near_misses(restaurants(), advice) is None
+
+
+def test_a_survivor_shows_fields_in_place_of_values():
+    found = measure_near_misses(restaurants(), parse_style("checks: [{kind: length, unit: lines, max: 1}]"))
+    swapped = next(one.text for one in found.survivors if one.kind == "two values swapped")
+    assert "{food}" in swapped
+    assert not any(name.lower() in swapped for name in NAMES)
+
+
+@pytest.mark.slow
+def test_segments_of_one_request_are_no_evidence():
+    # Each segment is in eight outputs, so a rule that is counted on other outputs of a request would accept all of them.
+    words = [f"{a}{b}ly" for a in "bdfgklmnprst" for b in ("ar", "en", "il", "om", "us")]
+    rows = [
+        ({"name": NAMES[n % 12], "n": n}, f"{NAMES[n % 12]} is {word}, {end}")
+        for n, word in enumerate(words)
+        for end in "abcdefgh"
+    ]
+    inferred = infer_style(pairs(rows))
+    assert inferred.schema is not None
+    assert "known_segments" not in kinds(inferred)
+
+
+GIVEN = {"name": "Aroma", "near": "Ivy", "v": "30 V", "price": 1200, "day": "2026-03-05", "tags": ["low-noise", "dual"]}
+
+
+@pytest.mark.parametrize(
+    "output",
+    ["Aroma near Ivy", "aroma, 30V", "Aroma: $1,200", "5 March 2026", "05.03.2026", "dual, Low Noise", "1200.0, Aroma"],
+)
+def test_a_segment_is_known_however_its_values_are_written(output):
+    known = "['{name} near {near}', '{name}', '{v}', '$ {price}', '{price}', '{day}', '{tags}']"
+    style = parse_style(f"checks: [{{kind: known_segments, segments: {known}}}]")
+    assert check_outputs(pairs([(GIVEN, output)]), style).status.item() == "pass"
+
+
+@pytest.mark.parametrize(("output", "found"), [("Aroma by Ivy, 30V", "Aroma by Ivy"), ("Aroma, 31 V", "31 V")])
+def test_a_segment_that_no_example_has_is_found(output, found):
+    style = parse_style("checks: [{kind: known_segments, segments: ['{name} near {near}', '{name}', '{v}']}]")
+    (row,) = check_outputs(pairs([(GIVEN, output)]), style).violations.iter_rows(named=True)
+    assert (row["found"], output[row["start"] : row["end"]]) == (found, found)
+
+
+CONTEXT = """
+wordings: {food: {Italian: [pasta]}}
+checks:
+  - {kind: field_context, never: {near _: [food], the _ $: [name], "{Kind of} _": [name]}, id: places}
+  - {kind: field_context, negations: en, explained_by: [failed]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "output", "found"),
+    [
+        ({"food": "Thai", "near": "Ivy"}, "Thai food near Ivy", []),
+        ({"food": "Thai", "near": "Ivy"}, "Ivy food near Thai", ["Thai"]),
+        ({"food": "Thai", "near": "Thai"}, "near Thai", []),  # two fields have it
+        ({"food": "Italian"}, "a place near pasta", ["pasta"]),
+        ({"name": "Ivy"}, "the Ivy is open", []),
+        ({"name": "Ivy"}, "at the Ivy", ["Ivy"]),
+        ({"name": "Ivy", "Kind of": "pub"}, "a Pub Ivy", ["Ivy"]),
+        ({"name": "Ivy"}, "Ivy is not open, never", ["not", "never"]),
+        ({"name": "Ivy", "open": "no"}, "Ivy is not open", []),
+        ({"name": "Ivy", "state": "failed"}, "Ivy isn't open", []),
+    ],
+)
+def test_a_value_in_the_place_of_another_and_a_negation_of_its_own_are_found(given, output, found):
+    rows = check_outputs(pairs([(given, output)]), parse_style(CONTEXT)).violations
+    assert rows["found"].to_list() == found
+    assert [output[a:b] for a, b in rows.select("start", "end").iter_rows()] == found
+
+
+def orders():
+    items, sizes = ["lamp", "chair", "table", "shelf", "stool", "bench"], ["small", "large", "tall", "wide", "plain"]
+    rows = []
+    for item, size, count in product(items, sizes, range(2, 12)):
+        kind = "light" if item == "lamp" else "furniture"
+        rows.append(
+            (
+                f"Send {count} of the {size} {item}, please.",
+                json.dumps({"kind": kind, "item": item, "size": size, "count": count}),
+            )
+        )
+    return pairs(rows)
+
+
+@pytest.mark.slow
+def test_values_of_json_are_read_from_their_places_in_the_request():
+    inferred = infer_style(orders())
+    check = kinds(inferred)["field_context"]
+    assert check.parameters.of == "request"
+    assert "kind: furniture" in check.parameters.never["lamp"]
+    wrong = [
+        {"kind": "light", "item": "small", "size": "lamp", "count": 3},
+        {"kind": "furniture", "item": "lamp", "size": "small", "count": 3},
+    ]
+    request = "Send 3 of the small lamp, please."
+    results = check_outputs(pairs([(request, json.dumps(one)) for one in wrong]), inferred.schema)
+    assert results.status[check.id].to_list() == ["fail", "fail"]
+    assert inferred.near_misses.by_kind["two values swapped"].caught > 0.95
