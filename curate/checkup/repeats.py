@@ -27,7 +27,7 @@ _TOGETHER = 0.9  # of the pairs of rows that belong together: so many must share
 _CHANCE = 5  # times as often as two rows drawn at random
 _LARGEST = 0.2  # of the rows: a larger group cannot be placed in one split
 _LOOKED_AT = 5_000  # pairs of rows
-_ToTest = Callable[..., float]  # independent test rows with these groups, or with these settings
+_ToTest = Callable[..., float]  # independent test cases with these groups, or with these settings
 _COMPARED = 10_000  # different outputs up to which similar ones are looked for: a second of the longest
 
 
@@ -175,7 +175,7 @@ def _variants(pairs: pl.DataFrame, compared: Compared, table: Table) -> Iterator
             rows, share, advice, option=option, setting=setting, examples=tuple(_shared_examples(pairs, shared)),
             values={
                 "outputs": outputs, "inputs": shared["input"].n_unique(), "column": tied,
-                "independent_test_rows": round(before, 1),
+                "independent_test_cases": round(before, 1),
             },
         )  # fmt: skip
         if tied:
@@ -198,7 +198,7 @@ def _keeping_apart(
 ) -> tuple[str, tuple[str | None, str | None], str | None]:
     """What to do about shared outputs: the advice, the option with its setting, and the column that ties them.
 
-    before: the independent test rows as it is. similar: whether to look for similar outputs too.
+    before: the independent test cases as it is. similar: whether to look for similar outputs too.
     """
     why = "Variants on both sides of the split put test answers into training."
     ties = [(quoted_names([column.name]), column.name, to_test(column.texts)) for column in tying[:_SHOWN]]

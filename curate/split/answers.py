@@ -109,7 +109,7 @@ def grouping_advice(
 ) -> str:  # fmt: skip
     """What to set so that no answer of test is in train, as a sentence; `rows` are the kept ones.
 
-    Nothing is advised that leaves too few independent test rows for a verdict, if there are enough now. `given` is the split
+    Nothing is advised that leaves too few independent test cases for a verdict, if there are enough now. `given` is the split
     of each row that the data or a decision states, -1 for none; `share`, that of the test
     rows whose answer is in train, which show nothing as they are.
     """

@@ -1,4 +1,4 @@
-"""What a way of grouping rows leaves to test on: leakage is weighed against the number of independent test rows."""
+"""What a way of grouping rows leaves to test on: leakage is weighed against the number of independent test cases."""
 
 import numpy as np
 import polars as pl
@@ -10,7 +10,7 @@ from ..settings import CurateSettings
 from .assign import SPLITS, effective_size, split_components
 from .ties import tie_rows
 
-ENOUGH_ROWS = 20  # independent test rows; with fewer groups the design effect is poorly known (docs/verdict.md)
+ENOUGH_ROWS = 20  # independent test cases; with fewer groups the design effect is poorly known (docs/verdict.md)
 _KEPT = 0.75  # of the independent rows, where they are too few as it is: the fewer rows show then what they show
 _OF_OUTPUTS = 1 / 3
 
@@ -31,7 +31,7 @@ def group_numbers(values: pl.Series) -> np.ndarray:
 
 
 def worth_tying(after: float, before: float, *, outputs: bool = False) -> bool:
-    """Whether so many independent test rows, of those there were `before`, are enough or hardly fewer.
+    """Whether so many independent test cases, of those there were `before`, are enough or hardly fewer.
 
     Similar `outputs` show less than a group that they belong together, so tying them must not cost most of the rows.
     """
@@ -39,9 +39,9 @@ def worth_tying(after: float, before: float, *, outputs: bool = False) -> bool:
 
 
 def rows_left(after: float, before: float | None = None) -> str:
-    """So many independent test rows, of those there were `before`, in words; where they are few, it says so."""
+    """So many independent test cases, of those there were `before`, in words; where they are few, it says so."""
     of = "" if before is None else f" of {round(before):,}"
     few = f", few for a verdict, which is uncertain below {ENOUGH_ROWS}" if after < ENOUGH_ROWS else ""
     few = f", fewer than the {FEWEST_GROUPS} that a verdict needs" if after < FEWEST_GROUPS else few
     count = max(1, round(after))
-    return f"about {count:,}{of} independent test row{'s' * (bool(of) or count > 1)}{few}"
+    return f"about {count:,}{of} independent test case{'s' * (bool(of) or count > 1)}{few}"

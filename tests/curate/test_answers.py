@@ -165,7 +165,7 @@ def test_what_would_leave_too_few_rows_to_test_on_is_not_advised():
         for i, (n, every) in enumerate(trains)
     ]
     said = warned(curate(rows))
-    assert "would leave about 1 independent test row, fewer than the 10 that a verdict needs. Add rows" in said
+    assert "would leave about 1 independent test case, fewer than the 10 that a verdict needs. Add rows" in said
     assert "Set [" not in said
 
 

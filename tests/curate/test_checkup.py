@@ -169,7 +169,7 @@ def test_variants_that_no_column_groups_are_tied_by_their_output():
     table = [row | {"name": f"{row['name']} {size}", "sku": None} for row in rows(40) for size in "SML"]
     finding = checked(table, input=("name", "kind")).finding("variants")
     assert (finding.rows, finding.option, finding.setting) == (120, None, None)
-    assert "That leaves about 8 independent test rows, fewer than the 10 that a verdict needs." in finding.advice
+    assert "That leaves about 8 independent test cases, fewer than the 10 that a verdict needs." in finding.advice
 
 
 @pytest.mark.parametrize(("texts", "option"), [(120, "--tie-outputs true"), (12, None)])
@@ -196,8 +196,8 @@ def test_a_group_that_leaves_too_few_rows_to_test_on_is_not_advised():
     ]
     finding = checked(table, input="name", id=None).finding("variants")
     assert (finding.severity, finding.option, finding.values["column"]) == ("medium", None, None)
-    assert 'Column "house" also ties others and would leave about 2 of 48 independent test rows' in finding.advice
-    assert finding.values["independent_test_rows"] == 48
+    assert 'Column "house" also ties others and would leave about 2 of 48 independent test cases' in finding.advice
+    assert finding.values["independent_test_cases"] == 48
 
 
 def test_variants_of_a_stated_group_need_no_column():

@@ -193,7 +193,7 @@ def test_no_rows_and_no_schema_have_nothing():
 def test_the_whole_copy_of_a_cut_off_text_stays():
     text = "The lamp is made of brass and gives a warm and pleasant light for many hours, in every room."
     pair = {"input": "describe the brass lamp with warm light", "output": text}
-    rows = [{**pair, "id": "cut", "output": text[:-14] + ","}, {**pair, "id": "whole"}]
+    rows = [{**pair, "id": "cut", "output": text[:-1] + ","}, {**pair, "id": "whole"}]
     rows += [{"id": f"f{i}", "input": f"filler {i} {i * 71}", "output": w} for i, w in enumerate(WHOLE)]
     done = curate(rows, settings=CurateSettings(split=SplitShares(train=1)))
     assert dict(done.ledger.filter(pl.col("id").is_in(["cut", "whole"])).select("id", "outcome").rows()) == {

@@ -29,6 +29,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "core/commands.py": {"_unquoted": _SETTINGS},
     "core/stored/run_files.py": {"*": _OWN},
     "core/config_text.py": {"*": _SETTINGS},
+    "curate/check/facts.py": {"is_unit": _MATCH},
     "curate/checkup/findings.py": {"*": _NAME},
     "curate/checkup/propose.py": {"*": "the first rows alone, by expressions of polars"},
     "curate/checkup/texts.py": {"*": _OWN},
