@@ -19,7 +19,7 @@ from ..core import say
 from .match import Corpus, Relations
 
 _LEARNED = 4_000  # pairs
-_FEWEST = 100  # different pairs, below which nothing can be learned
+_FEWEST = 400  # different pairs; from fewer, what seldom occurs looks mispaired
 _MOST = 100_000  # rows that are judged, in seconds
 _FIRST = 8_192  # of them are judged first: enough to see whether any stand out
 _FOLDS = 5
@@ -90,7 +90,7 @@ class Mispaired:
 def find_mispaired(corpus: Corpus, relations: Relations, rows: np.ndarray) -> Mispaired:
     """The mispaired rows among these (positions); nothing depends on their order.
 
-    None is listed if there are fewer than 100 different pairs, if outputs say too little about their requests, or if no
+    None is listed if there are fewer than 400 different pairs, if outputs say too little about their requests, or if no
     more rows would be listed than chance explains. If that holds for the first 8,192, by a hash, the others are not judged.
     """
     order = corpus.in_order[np.isin(corpus.in_order, rows)][:_MOST]
@@ -120,8 +120,13 @@ def find_mispaired(corpus: Corpus, relations: Relations, rows: np.ndarray) -> Mi
                 return result
         listed = order[worst]
         parts = [listed[start : start + _CHUNK // 4] for start in range(0, len(listed), _CHUNK // 4)]
-        better = [_better(learned, learned.encode(texts(some)), some, fold[some], sample) for some in parts]
-    return replace(result, rows=listed, better=np.concatenate(better), probability=1 / (1 + np.exp(-odds[worst])))
+        better = np.concatenate(
+            [_better(learned, learned.encode(texts(some)), some, fold[some], sample) for some in parts]
+        )
+        # What nothing was learned of fits no request, its own as little as others.
+        there = (texts(np.where(better < 0, listed, better))[0], texts(listed)[1])
+        known = (better >= 0) & (learned.log_odds(learned.encode(there), fold[listed]) > 0)
+    return replace(result, rows=listed[known], better=better[known], probability=1 / (1 + np.exp(-odds[worst[known]])))
 
 
 def _folds(content: pl.Series, relations: Relations) -> np.ndarray:

@@ -252,7 +252,7 @@ def test_a_column_that_differs_in_every_row_is_an_identifier_unless_it_is_stated
 
 
 def test_labels_are_said_to_be_labels():
-    table = [{"input": f"{' '.join(random.Random(n).sample(WORDS, 6))}", "output": WORDS[n % 3]} for n in range(300)]
+    table = [{"input": f"{' '.join(random.Random(n).sample(WORDS, 6))}", "output": WORDS[n % 3]} for n in range(500)]
     assert keys(check_pairs(read_frame(table))) == {"labels", "mispaired_unknown"}
 
 

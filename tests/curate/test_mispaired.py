@@ -104,7 +104,7 @@ def test_no_row_of_clean_pairs_is_listed_and_the_checkup_says_how_many_swaps_it_
 
 @pytest.mark.slow
 def test_outputs_that_say_nothing_about_their_requests_cannot_be_told():
-    table = [{"input": " ".join(random.Random(n).sample(WORDS, 6)), "output": WORDS[n * 7 % 3]} for n in range(300)]
+    table = [{"input": " ".join(random.Random(n).sample(WORDS, 6)), "output": WORDS[n * 7 % 3]} for n in range(600)]
     found = check_pairs(read_frame(table)).finding("mispaired_unknown")
     assert found is not None
     assert found.values["recall"] < 0.5
@@ -112,7 +112,7 @@ def test_outputs_that_say_nothing_about_their_requests_cannot_be_told():
 
 
 def test_few_pairs_are_not_searched():
-    table = [copied(n) for n in range(99)]
+    table = [copied(n) for n in range(399)]
     done = curate(table)
     assert done.curation.mispaired is not None
     assert done.curation.mispaired.learned == 0
@@ -121,7 +121,7 @@ def test_few_pairs_are_not_searched():
 
 @pytest.mark.slow
 def test_outputs_that_are_all_the_same_are_no_error():
-    table = [copied(n) | {"output": "Call us."} for n in range(150)]
+    table = [copied(n) | {"output": "Call us."} for n in range(500)]
     assert check_pairs(read_frame(table)).finding("mispaired_unknown") is not None
 
 
