@@ -27,13 +27,13 @@ _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")  # 1,500 is 1
 _ORDINAL = re.compile(r"(?<![\w.,])(\d{1,2})(?:st|nd|rd|th)\b")  # March 1st is 1 March
 # Names of units to their signs: "5 metres" is "5 m".
 _UNIT_NAMES = {
-    **dict.fromkeys(("metre", "metres", "meter", "meters"), "m"),
-    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers"), "km"),
-    **dict.fromkeys(("centimetre", "centimetres", "centimeter", "centimeters"), "cm"),
-    **dict.fromkeys(("millimetre", "millimetres", "millimeter", "millimeters"), "mm"),
+    **dict.fromkeys(("metre", "metres", "meter", "meters", "metern"), "m"),
+    **dict.fromkeys(("kilometre", "kilometres", "kilometer", "kilometers", "kilometern"), "km"),
+    **dict.fromkeys(("centimetre", "centimetres", "centimeter", "centimeters", "centimetern"), "cm"),
+    **dict.fromkeys(("millimetre", "millimetres", "millimeter", "millimeters", "millimetern"), "mm"),
     **dict.fromkeys(("gram", "grams", "gramme", "grammes"), "g"),
     **dict.fromkeys(("kilogram", "kilograms", "kilogramme", "kilogrammes"), "kg"),
-    **dict.fromkeys(("litre", "litres", "liter", "liters"), "l"),
+    **dict.fromkeys(("litre", "litres", "liter", "liters", "litern"), "l"),
     **dict.fromkeys(("volt", "volts"), "v"),
     **dict.fromkeys(("watt", "watts"), "w"),
     **dict.fromkeys(("sec", "second", "seconds"), "s"),
