@@ -213,7 +213,7 @@ class _Wording:
         return telling.join(matched, on=["pair", "word"], how="anti")
 
     def _may_be_one(self) -> pl.Expr:
-        """Leaves the few that are spelled alike, and those listed."""
+        """Leaves the few that are spelled nearly the same, and those listed."""
         one, two = pl.col("spelled"), pl.col("spelled_two")
         apart = (one.str.len_chars().cast(pl.Int32) - two.str.len_chars().cast(pl.Int32)).abs()
         listed = [word for pair in self._synonyms for word in pair]

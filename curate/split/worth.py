@@ -18,7 +18,7 @@ _OF_OUTPUTS = 1 / 3
 def independent_test_rows(
     corpus: Corpus, rows: np.ndarray, groups: np.ndarray, relations: Relations, *, settings: CurateSettings
 ) -> float:
-    """The effective size of the test split, if these rows were split anew; `groups` as in `tie_rows`."""
+    """The effective size of the test split, if these rows were split again; `groups` as in `tie_rows`."""
     component = tie_rows(corpus, rows, groups, relations, settings=settings).component
     free, strata = np.full(len(rows), -1), pl.repeat(None, len(rows), dtype=pl.String, eager=True)
     side = split_components(component, np.arange(len(rows)), strata, free, shares=settings.split)

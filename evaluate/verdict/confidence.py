@@ -35,7 +35,7 @@ AGAINST_BOTH = {
     "near_flip": "a small change of one input flips it",
     "reused": "the test set has been used often",
 }
-# Nobody has read the rules that count as right, so no verdict that rests on them is of high confidence.
+# The rules that count as right have not been read, so no verdict that rests on them is of high confidence.
 CAPPED = {"style": "the style has not been reviewed"}
 Judged = tuple[int, str]
 

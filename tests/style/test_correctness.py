@@ -260,8 +260,8 @@ def test_what_cannot_be_a_rule_is_refused(entry, said):
 
 def test_a_function_gets_the_reference_if_the_rule_is_about_correctness(tmp_path):
     code = "def same(output, pair):\n    return None if output == pair['output'] == pair['reference'] else 'other'\n"
-    (tmp_path / "house_rules.py").write_text(code)
-    entry = "checks:\n  - {kind: python, call: house_rules.same%s}"
+    (tmp_path / "own_rules.py").write_text(code)
+    entry = "checks:\n  - {kind: python, call: own_rules.same%s}"
     style = parse_style(entry % ", about: correctness", where="s", path=tmp_path / "s.yaml", allow_code=True)
     pairs = pl.DataFrame({"output": ["a", "b"], "input": ["", ""], "references": [["a"], ["a"]]})
     assert check_outputs(pairs, style).status.to_series().to_list() == ["pass", "fail"]
