@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -162,52 +162,6 @@ def _variants(violations: pl.DataFrame, check: Check) -> tuple[tuple[str, int], 
         return ()
     counts = violations.group_by("found").agg(pl.col("index").n_unique().alias("n"))
     return tuple(counts.sort("n", "found", descending=[True, False]).iter_rows())
-
-
-_MOST_LETTERS = 32
-
-
-def with_ids(evidence: Sequence[Evidence]) -> list[Evidence]:
-    """The evidence with an id in each entry whose kind occurs more than once; other checks are known by their kind."""
-    kinds = [rule.check.kind for rule in evidence]
-    taken: set[str] = set(kinds)
-    named = []
-    for rule in evidence:
-        if kinds.count(rule.check.kind) > 1:
-            stem = _stem(rule.entry)
-            id = next(name for name in _numbered(stem) if name not in taken)
-            taken.add(id)
-            rule = replace(rule, entry={"kind": rule.entry["kind"], "id": id, **rule.entry})
-        named.append(rule)
-    return named
-
-
-def _numbered(stem: str) -> Iterator[str]:
-    yield stem
-    for number in count(2):
-        yield f"{stem}-{number}"
-
-
-def _stem(entry: Mapping[str, Any]) -> str:
-    """`length-words`, `ends-with-package`, `pattern`: the kind and the first thing that the entry names."""
-    values = [v for key, v in entry.items() if key not in ("kind", "level", "when", "ignore_case", "say")]
-    texts = [text for value in values for text in _texts(value)]
-    if "preferred" in entry:
-        return "one-spelling"
-    keys = [key for key in entry if key in ("end", "quotes", "dashes", "exclamation_marks", "required")]
-    first = keys[0] if keys else next((slug for text in texts if (slug := _slug(text))), "")
-    return f"{_slug(entry['kind'])}-{_slug(first)}"[:_MOST_LETTERS].strip("-")
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    return [text for item in value for text in _texts(item)] if isinstance(value, list | tuple) else []
-
-
-def _slug(text: str) -> str:
-    """Lower-case ASCII letters and digits with hyphens between."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 # Relations of an output to its request.

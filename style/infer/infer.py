@@ -30,10 +30,9 @@ from .evidence import (
     joined_spellings,
     telling,
     wilson_low,
-    with_ids,
     without_redundant,
 )
-from .text import fields_sentence, left_out_sentence, style_text
+from .text import fields_sentence, left_out_sentence, style_text, with_ids
 from .wordings import propose_wordings
 
 # More examples than this do not change a share; they only take time.

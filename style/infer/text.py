@@ -1,7 +1,9 @@
 """`style.yaml` with the evidence for each check in comments."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from ...core import say
@@ -13,6 +15,7 @@ from .evidence import Evidence, Instance
 
 _SHOWN = 60  # characters of a text from the data in a comment
 _TERM_VARIANTS = 4
+_MOST_LETTERS = 32  # of an id
 _SAME = 0.02  # a smaller difference between own outputs and those of other requests says nothing
 _HEADINGS = {"correctness": "Answer", "form": "Form", "wording": "Wording", "facts": "Facts"}
 
@@ -159,3 +162,46 @@ def _shown(text: str, most: int) -> str:
     """A text from the data on one line of a comment: unprintable characters escaped, long texts cut."""
     cut = text if len(text) <= most else f"{text[: most - 1]}…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def with_ids(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence with an id in each entry whose kind occurs more than once; other checks are known by their kind."""
+    kinds = [rule.check.kind for rule in evidence]
+    taken: set[str] = set(kinds)
+    named = []
+    for rule in evidence:
+        if kinds.count(rule.check.kind) > 1:
+            stem = _stem(rule.entry)
+            id = next(name for name in _numbered(stem) if name not in taken)
+            taken.add(id)
+            rule = replace(rule, entry={"kind": rule.entry["kind"], "id": id, **rule.entry})
+        named.append(rule)
+    return named
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    for number in count(2):
+        yield f"{stem}-{number}"
+
+
+def _stem(entry: Mapping[str, Any]) -> str:
+    """`length-words`, `ends-with-package`, `pattern`: the kind and the first thing that the entry names."""
+    values = [v for key, v in entry.items() if key not in ("kind", "level", "when", "ignore_case", "say")]
+    texts = [text for value in values for text in _texts(value)]
+    if "preferred" in entry:
+        return "one-spelling"
+    keys = [key for key in entry if key in ("end", "quotes", "dashes", "exclamation_marks", "required")]
+    first = keys[0] if keys else next((slug for text in texts if (slug := _slug(text))), "")
+    return f"{_slug(entry['kind'])}-{_slug(first)}"[:_MOST_LETTERS].strip("-")
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for item in value for text in _texts(item)] if isinstance(value, list | tuple) else []
+
+
+def _slug(text: str) -> str:
+    """Lower-case ASCII letters and digits with hyphens between."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
