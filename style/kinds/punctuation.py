@@ -10,7 +10,7 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, regex_places
 from ..schema import Broken, Check, Edit, Findings, Fix, Kind, Proposal, ordered_faults
-from ..words import mostly_html, mostly_json, quoted
+from ..words import ABBREVIATION, mostly_html, mostly_json, quoted
 
 _END_MARKS = ".!?…;:,。！？"
 # A full stop after these belongs to the word.
@@ -239,6 +239,8 @@ def _fix_punctuation(check: Check, broken: Broken) -> Iterator[Edit]:
 
 # A question stays one, and an ellipsis or colon may promise something: these marks alone say nothing.
 _PLAIN_ENDS = ".,;。"
+_MEANT = re.compile(r"[?？…:]|\.\.")
+_SENTENCE = re.compile(r"[.!?。！？]\s+\S")
 
 
 def _fix_end(text: str, end: str) -> Iterator[Edit]:
@@ -248,7 +250,8 @@ def _fix_end(text: str, end: str) -> Iterator[Edit]:
     if not start:
         return
     if end == "none":
-        if "?" not in text[start:last] and "？" not in text[start:last]:
+        # A text of several sentences, one of which ended without its mark, would be neither.
+        if not _MEANT.search(text[start:last]) and not _SENTENCE.search(re.sub(ABBREVIATION, "", text[:start])):
             yield Edit(start, last, "")
     elif text[last - 1] == "!" and end == ".":
         yield Edit(len(text[:last].rstrip("!")), last, end)
@@ -303,8 +306,9 @@ PUNCTUATION = Kind(
     "punctuation", "form", PunctuationParameters, _find_punctuation, _say_punctuation, _propose_punctuation,
     fix=Fix(
         _fix_punctuation,
-        says="Safe: adds or removes the mark at the end, turns extra exclamation marks into full stops, replaces "
-        "quotation marks and dashes. A question mark is kept.",
+        says="Safe: adds or removes the mark at the end (none is removed from a text of several sentences), turns extra "
+        "exclamation marks into full stops, replaces quotation marks and dashes. A question mark, an ellipsis and a colon "
+        "are kept.",
     ),
     prose=True,
 )  # fmt: skip

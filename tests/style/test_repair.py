@@ -371,3 +371,13 @@ def test_a_repair_leaves_the_collection_of_cycles_as_it_was():
         repair(parse_style("checks: [{kind: punctuation, end: none}]"), ["A."])
         assert gc.isenabled() == running
     gc.enable()
+
+
+@pytest.mark.parametrize(("text", "after"), [
+    ("Fuse, 30V.", "Fuse, 30V"), ("Fuse, approx. 30V.", "Fuse, approx. 30V"), ("Wow!", "Wow"),
+    ("It is on. It may be off.", "It is on. It may be off."), ("Loading…", "Loading…"), ("Really?", "Really?"),
+    ("One of these:", "One of these:"),
+])  # fmt: skip
+def test_the_mark_at_the_end_goes_where_it_says_nothing(text, after):
+    style = parse_style("checks: [{kind: punctuation, end: none}]")
+    assert repair(style, [text]).texts.to_list() == [after]
