@@ -173,7 +173,7 @@ def test_a_third_judgement_settles_what_two_people_see_differently(tmp_path: Pat
 
 @pytest.mark.slow
 def test_mispaired_rows_stand_next_to_the_request_that_fits_the_least_fitting_first(tmp_path: Path):
-    pairs = plain_pairs(200)
+    pairs = plain_pairs(500)
     for one, other in ((10, 150), (40, 90), (60, 121), (75, 180), (33, 166)):
         pairs[one]["output"], pairs[other]["output"] = pairs[other]["output"], pairs[one]["output"]
     run = curated(tmp_path / "parts", pairs)
