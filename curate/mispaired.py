@@ -347,7 +347,8 @@ class _Learned:
 
 def _ridge(given: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     size = given.shape[1]
-    penalty = _RIDGE * (given**2).sum() / size * np.eye(size, dtype=np.float32)
+    # Texts that are all the same have no weight at all.
+    penalty = (_RIDGE * (given**2).sum() / size + 1e-6) * np.eye(size, dtype=np.float32)
     return np.linalg.solve(given.T @ given + penalty, given.T @ wanted)
 
 

@@ -24,9 +24,11 @@ _MEMORY = 256 * 1024 * 1024  # bytes that SQLite may take for all queries
 _LONGEST = 10_000_000  # bytes of one value
 _INSTRUCTIONS = 10_000  # of SQLite's machine between two looks at the clock
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
+# Literals, quoted names, comments (open ones go to the end), white space, and the rest.
 _PIECES = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\s+|[^\s'\"`\[]+", re.DOTALL
-)
+    r"""'[^']*(?:''[^']*)*(?:'|\Z)|"[^"]*(?:""[^"]*)*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)"""
+    r"""|--[^\n]*|/\*.*?(?:\*/|\Z)|\s+|(?:(?!--|/\*)[^\s'"`\[])+""", re.DOTALL
+)  # fmt: skip
 _TOKEN = re.compile(r"[\w.]+|[^\w\s]+?")
 
 

@@ -60,6 +60,7 @@ from tuneworth.style.facts.number_words import words_in
 from tuneworth.style.facts.numbers import facts_in
 from tuneworth.style.kinds.contradicts import is_of_another_field
 from tuneworth.style.kinds.json_text import as_json
+from tuneworth.style.kinds.same_result import is_ordered
 from tuneworth.style.parts import facts_of, lines_of, parts_of
 from tuneworth.style.spelling import spelling_variants
 from tuneworth.style.yaml_text import read_yaml
@@ -101,6 +102,16 @@ CHECKS = {
     "readability": ["grade_max: 1"],
     "no_repeats": ["words: 3, of_input: true"],
 }  # fmt: skip
+REFERENCE_CHECKS = (
+    "kind: equals, ignore: [case, space, punctuation, accents, articles, line_order], tolerance: 0",
+    "kind: label, labels: [box, red], text_around: allowed",
+    "kind: final_answer, take: last_number",
+    "kind: final_answer, take: boxed",
+    "kind: final_answer, take: letter",
+    "kind: final_answer, take: after_marker, marker: 'Part:'",
+    "kind: same_fields, ignore: [case]",
+    "kind: same_result",
+)
 FIELDS = {"part": "box", "package": "SOT-23", "size": "5 V", "x": "a", "y": "b"}
 UNITS = ("sentence", "line", "bullet", "paragraph", "item")
 _EXAMPLES = 30
@@ -133,6 +144,10 @@ def _pairs(output: str, request: str, fields: Mapping[str, str] | None) -> pl.Da
     return pl.DataFrame({"output": [output], "input": [request], "fields": [given]}, schema=schema)
 
 
+def _with_reference(output: str) -> pl.DataFrame:
+    return _pairs(output, "box", FIELDS).with_columns(references=pl.Series([[output[1:]]]))
+
+
 def _of_checks() -> dict[str, Scan]:
     found: dict[str, Scan] = {}
     for kind, entries in CHECKS.items():
@@ -145,6 +160,10 @@ def _of_checks() -> dict[str, Scan]:
                 _pairs(text, "box", dict.fromkeys(FIELDS, text[1:])), s
             )
             found[f"repair {name}"] = lambda text, s=style: repair(s, [text], [FIELDS], unsafe=True)
+    for entry in REFERENCE_CHECKS:
+        style = parse_style(f"checks: [{{{entry}}}]")
+        found[f"check {entry}, reference"] = lambda text, s=style: check_outputs(_with_reference(text), s)
+    found["order of a query"] = is_ordered
     for unit in UNITS:
         style = parse_style(f"checks: [{{kind: punctuation, each: {unit}, end: '.'}}]")
         found[f"check each {unit}"] = lambda text, s=style: check_outputs(_pairs(text, "box", None), s)

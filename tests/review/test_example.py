@@ -26,7 +26,7 @@ def test_every_conflict_of_the_example_is_decided_and_obeyed(tmp_path: Path):
     # A row may be left alone only because what it contradicts is dropped.
     untouched = named.keys() - {one.id for one in made}
     assert {latest(made)[named[id]].decision for id in untouched} <= {"drop"}
-    assert len(named) == 80
+    assert len(named) == 86
     done = again(run, made)
     decided, ledger = latest(made), ledger_of(done)
     outcomes = {"keep": "kept", "drop": "decided"}

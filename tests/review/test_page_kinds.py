@@ -17,7 +17,9 @@ from .workbench import Workbench, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-ABOUT_ONE = [kind.name for kind in KINDS if kind.name not in ("conflict", "disagreement")]
+# Rules that nobody has read reject no row, and mispaired rows need hundreds of pairs: no run has them beside the others.
+ELSEWHERE = ("unreviewed", "mispaired")
+ABOUT_ONE = [kind.name for kind in KINDS if kind.name not in ("conflict", "disagreement", *ELSEWHERE)]
 # What an action writes about the sides of a row, in order.
 WRITES = {
     "left": ["keep", "drop"], "right": ["drop", "keep"], "both": ["keep", "keep"], "neither": ["drop", "drop"],
@@ -67,10 +69,10 @@ def opened(window: Window, served: Served, kind: str) -> Workbench:
     return bench
 
 
-def test_the_run_has_every_kind_in_the_order_of_their_worth(window: Window, served: Served) -> None:
+def test_the_run_has_its_kinds_in_the_order_of_their_worth(window: Window, served: Served) -> None:
     bench = open_page(window, served)
     shown = bench.page.locator(".kinds .title").all_inner_texts()
-    assert shown == [kind.title for kind in KINDS]
+    assert shown == [kind.title for kind in KINDS if kind.name not in ELSEWHERE]
 
 
 @pytest.mark.parametrize("kind", ["conflict", *ABOUT_ONE])

@@ -51,6 +51,9 @@ def type_in(words: list[str]) -> str:
     print(f"stranger: {seconds[shown]:5.1f} s  tuneworth {shown}", flush=True)
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
+    if words[:2] == ["style", "infer"]:  # its rules drop rows once somebody has read them
+        style = Path("style.yaml")
+        style.write_text(style.read_text("utf-8").replace("reviewed: false", "reviewed: true"), "utf-8")
     return done.stdout
 
 
