@@ -1,11 +1,14 @@
 from .comparison import CheckDifference as CheckDifference
 from .comparison import Comparison as Comparison
 from .comparison import Difference as Difference
+from .comparison import Excepted as Excepted
 from .comparison import Interval as Interval
 from .comparison import NeededCases as NeededCases
 from .comparison import Rival as Rival
+from .comparison import Routing as Routing
 from .comparison import SimilarityDifference as SimilarityDifference
 from .comparison import SimilarityDifferences as SimilarityDifferences
+from .comparison import Slice as Slice
 from .correctness import Confused as Confused
 from .correctness import Correctness as Correctness
 from .correctness import PartDifference as PartDifference

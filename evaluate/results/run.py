@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
-from .comparison import Comparison, Rival
+from .comparison import Comparison, Rival, Routing, Slice
 from .correctness import Correctness
 from .judgements import Judgements
 from .money import Money
@@ -332,6 +332,10 @@ class Results(Record):
     """Mean tokens per request, by variant name; counts that are unknown are null."""
     seconds: Mapping[str, Speed]
     """Seconds per output, by variant name; values are null if time was not measured."""
+    slices: Sequence[Slice] = ()
+    """The candidate against each rival in parts of the requests, the worst first; see docs/verdict.md."""
+    routing: Routing | None = None
+    """What sending some parts to a rival gives; omitted if the candidate is surely worse in none that requests show."""
     money: Money | None
     """Costs, savings and payback of the candidate compared with the baseline; null without [roi] settings or without a
     comparison."""

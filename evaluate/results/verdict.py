@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from ...core import Count, NonNegative, Proportion, Record
+from .comparison import Excepted
 
 Decision = Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
 Area = Literal["data", "rules", "comparison", "training"]
@@ -136,6 +137,8 @@ class Verdict(Record):
     """Number of the decision rule that fired, from 1 to 9; see docs/verdict.md."""
     sentence: str
     """Decision as a sentence for readers, with its key numbers."""
+    except_: Sequence[Excepted] = field(name="except", default=())
+    """Requests that the tuned model should not answer, with fine-tune."""
     reasons: Sequence[str]
     """Up to four reasons for the decision."""
     doubt: str | None

@@ -20,6 +20,7 @@ RATHER_NOT = 0.2
 # Doubts that could flip the verdict, each as a clause; other doubts only weaken it.
 AGAINST_TUNING = {
     "contradicted": "the references contradict the rules",
+    "slice": "it is worse in a part of the requests",
     "answers_in_train": "a tuned model may recite answers of the test",
     "cheaper_way": "a cheaper alternative was not tried",
     "facts": "another way is right about the facts more often",

@@ -107,6 +107,20 @@ def _cheaper_way(case: _Case) -> str | None:
     return f"Fine-tuning might not pay off against {way.what}, which needs no training; try that first."
 
 
+def _slice(case: _Case) -> str | None:
+    """In a part of the requests that no request shows, or that stays with it, the candidate is surely worse."""
+    routing = case.results.routing
+    sent = [] if routing is None else [(each.field, each.value) for each in routing.excepted]
+    worse = (row for row in case.results.slices if row.worse and (row.field, row.value) not in sent)
+    row = next(worse, None) if case.decision == "fine-tune" else None
+    if row is None:
+        return None
+    return (
+        f"Where {row.words} ({say.count(row.n, 'case')}), {variant_name(case.evidence.candidate)} is at "
+        f"{say.percent(row.acceptable)}, {variant_name(row.rival)} at {say.percent(row.rival_acceptable)}."
+    )
+
+
 def _facts(case: _Case) -> str | None:
     """Another way without training is surely right about the facts more often."""
     limit = case.evidence.facts_margin or case.evidence.margin
@@ -343,6 +357,7 @@ def _contradicted(case: _Case) -> str | None:
 DOUBTS: dict[str, Callable[[_Case], str | None]] = {
     "contradicted": _contradicted,
     "template": _template,
+    "slice": _slice,
     "answers_in_train": _answers_in_train,
     "cheaper_way": _cheaper_way,
     "facts": _facts,

@@ -34,6 +34,7 @@ BEFORE_TUNING = (
     *BEFORE_ANY, "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
 )  # fmt: skip
 NOT_VALID = "Until this is fixed, the numbers answer a different question."
+ON_PART = "What more examples of that part bring was not measured."
 NO_OUTPUT = "It changes no output."
 NO_TIME = "How long it takes a person is neither stated nor measured."
 ON_DECISION = "It depends on the decision."
@@ -247,6 +248,8 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
             return do, "What the rules do not see is not part of the acceptable share."
+        case "slice":
+            return "read its outputs there, and train on more examples of that part; then run again", ON_PART
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":

@@ -1,7 +1,7 @@
 """The clauses and sentences of a verdict about outputs: shares, differences, cases, tokens."""
 
 from ...core import decimals_beside, say
-from ..results import NeededCases, Results
+from ..results import NeededCases, Results, Routing
 from ..statistics.paired import significant
 from .evidence import Evidence, Rival
 from .names import by_tuneworth, compared, listed, scored_name, sentence, variant_name
@@ -158,3 +158,20 @@ def token_lines(results: Results) -> list[str]:
             return []
         totals.append(tokens.fixed + tokens.input)
     return [f"A request uses {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
+
+
+def routing_line(results: Results, routing: Routing) -> str:
+    """What sending the excepted requests to a rival gives: quality, and the cost of a request."""
+    rival, gained, over = variant_name(routing.rival), routing.gained.value or 0.0, routing.over_rival.value or 0.0
+    costs = {} if results.money is None else results.money.variants
+    pair = [costs[name].cost_per_request for name in (routing.rival, compared(results)[1]) if name in costs]
+    line = (
+        f"Sending these {say.percent(routing.share_of_requests)} of the requests to {rival} gives "
+        f"{say.percent(routing.acceptable.share)}: {say.signed_points(gained)} over the tuned model alone and "
+        f"{say.signed_points(over)} over {rival} alone, on the cases that the exception was found on"
+    )
+    if len(pair) == 2 and None not in pair and results.money is not None:
+        share = routing.share_of_requests
+        cost = share * (pair[0] or 0.0) + (1 - share) * (pair[1] or 0.0)
+        line += f"; a request then costs {say.money(cost, results.money.currency)} before failures"
+    return f"{line}."
