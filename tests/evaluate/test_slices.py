@@ -12,7 +12,7 @@ from tuneworth.evaluate.outputs.table import OUTPUT_SCHEMA
 from tuneworth.evaluate.results import Results
 from tuneworth.style import parse_style
 
-STYLE = "checks:\n  - {kind: vocabulary, forbidden: [wrong]}\n"
+STYLE = "checks:\n  - {kind: vocabulary, forbidden: [wrong]}\n  - {kind: grounded}\n"
 MONEY = {
     "requests_per_day": 5000, "failures": "repair", "failure_cost": 0.1, "investment": {"compute": 10},
     "running": {"monitoring_hours_per_month": 0},
@@ -80,7 +80,9 @@ def test_requests_that_it_answers_worse_are_excepted_with_what_sending_them_else
 
 def test_what_no_request_shows_is_a_doubt_and_no_exception():
     rows = requests(600)
-    long = ["a text " + "of many words " * (5 if row["kind"] == "hard" else 1) + str(n) for n, row in enumerate(rows)]
+    long = [
+        "a text " + "of many words " * (5 if row["kind"] == "hard" else n % 3) + str(n) for n, row in enumerate(rows)
+    ]
     prompted, tuned = chances(rows, 0.6, 0.8, 1), chances(rows, 0.95, 0.2, 2)
     found = judged([{"number": n} for n in range(600)], references=long, prompted=prompted, tuned=tuned)
     assert found.verdict is not None
