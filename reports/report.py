@@ -22,6 +22,7 @@ from .sections import (
     quality,
     risks,
     rivals,
+    slices,
     training,
     usage,
     why,
@@ -163,6 +164,7 @@ def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], lis
     after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]
     details = [
         rivals.section(run),
+        slices.section(run, texts=texts),
         judgements.section(run, texts=texts),
         usage.section(run),
         what_if.section(run),

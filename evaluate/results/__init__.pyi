@@ -1,3 +1,4 @@
+from .comparison import OWN_SLICES as OWN_SLICES
 from .comparison import CheckDifference as CheckDifference
 from .comparison import Comparison as Comparison
 from .comparison import Difference as Difference
