@@ -45,6 +45,7 @@ from .scores.quality import (
     speed_of,
     tokens_of,
 )  # fmt: skip
+from .scores.score import good_word
 from .settings import EvaluateSettings
 from .verdict.rules import decide
 
@@ -139,6 +140,7 @@ def _results(
         project=context.project,
         created=context.created,
         verdict=None,
+        good=good_word(scores.values(), rows),
         quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,
@@ -178,7 +180,7 @@ def _compared(
     if roi is not None:
         money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
-            seed=scored.seed,
+            good=results.good, seed=scored.seed,
         )  # fmt: skip
     # The variant in use today: the stated baseline, else `prompted`.
     today = next((name for name in (baseline, "prompted") if name in names), None)

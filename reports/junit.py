@@ -136,7 +136,7 @@ def _way(run: StoredRun, row: Rival) -> Case:
     if not row.measured:
         return Case(label, skipped=f"not measured: {row.why or 'no reason was recorded'}")
     decimals = run.gap_decimals(row.acceptable.share if row.acceptable else None)
-    text = f"{share_text(row.acceptable, decimals=decimals)} acceptable."
+    text = f"{share_text(row.acceptable, decimals=decimals)} {run.good}."
     if gap and gap.value is not None:
         span = say.points_range(gap.low, gap.high)
         text += f" The candidate: {say.signed_points(gap.value, decimals)} ({span})."

@@ -1,6 +1,6 @@
 """Scores by the style schema: acceptable, consistent, faithful, and each violation with its place."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
@@ -14,12 +14,13 @@ from ...style import (
     StyleResults,
     StyleSchema,
     check_columns,
+    decided_by,
     pair_columns,
     refused,
     repair_columns,
 )  # fmt: skip
 from ..outputs.table import CUT, WITHHELD, finish_word
-from ..results import Share
+from ..results import Good, Share
 from ..statistics.intervals import share_interval
 
 
@@ -119,6 +120,22 @@ class Scores:
             name: pl.Series(by_item(self.table[name], self.samples).mean(axis=1)).fill_nan(None) for name in SHARES
         }
         return pl.DataFrame({"id": self.table["id"].gather_every(self.samples), **means})
+
+
+def good_outputs(style: StyleSchema) -> Good:
+    """What outputs are called that break no must rule, for pairs that all have a reference."""
+    return "correct" if decided_by(style.checks) == ["references"] else "acceptable"
+
+
+def good_word(scores: Iterable[Scores], rows: np.ndarray) -> Good:
+    """What the outputs of the items that count (`rows`) are called if they break no must rule.
+
+    They are correct if the references alone decide that: all have one, and no other rule makes a difference.
+    """
+    tables = [one.table.filter(pl.Series(np.repeat(rows, one.samples))) for one in scores]
+    decided = [len(table) and table["acceptable"].eq_missing(table["correct"]).all() for table in tables]
+    compared = [table["correct"].is_not_null().any() for table in tables]
+    return "correct" if decided and all(decided) and any(compared) else "acceptable"
 
 
 def score_outputs(

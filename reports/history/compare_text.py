@@ -9,7 +9,7 @@ from ...core import unbroken as typed
 from ...evaluate import ChangedRow, ComparedJudged, Comparisons, RunComparison
 from ..junit import Case, Suite, gate_case, junit_text
 from ..markdown import gate_lines, markdown_page
-from ..words import short, typeset
+from ..words import capital, short, typeset
 from . import compare_rows as tables
 from . import compare_words as words
 from .compare_page import compared_headline, compared_page
@@ -64,7 +64,7 @@ def changed_rows(step: RunComparison) -> list[Row]:
     rows = [
         Row(
             "acceptable",
-            f"Acceptable outputs, {short(name, 22)}",
+            f"{capital(step.good)} outputs, {short(name, 22)}",
             unit="share",
             value=found.share,
             low=found.low,
@@ -93,7 +93,7 @@ def _requests(step: RunComparison) -> list[str]:
     lines = [
         line
         for row in lost[:MOST]
-        for line in filled(f"  {short(row.id, 40)}: {', '.join(row.broken_after) or 'not acceptable'}", indent=4)
+        for line in filled(f"  {short(row.id, 40)}: {', '.join(row.broken_after) or f'not {step.good}'}", indent=4)
     ]
     more = [f"  and {say.count(len(lost) - MOST)} more"] if len(lost) > MOST else []
     return ["Requests that no longer work, and what they break", *lines, *more]
@@ -103,7 +103,7 @@ def _moved(step: RunComparison) -> list[str]:
     rules = [row for row in tables.rule_rows(step, say) if row.change and row.before != row.after][:MOST]
     slices = [row for row in tables.slice_rows(step, say) if row.sure == "significant"][:MOST]
     lines = _table("Rules, outputs that break them", rules) + _table(
-        "Parts of the requests, acceptable outputs", slices
+        f"Parts of the requests, {step.good} outputs", slices
     )
     return lines + filled(tables.slices_lead(step, say))
 
@@ -153,7 +153,8 @@ def _steps(steps: Sequence[RunComparison]) -> list[str]:
 def _markdown(results: Comparisons) -> str:
     found = results.rows
     return markdown_page(
-        "compare.md.j2", project=results.after, headline=compared_headline(results), names=words.names(results),
+        "compare.md.j2", project=results.after, good=results.good,
+        headline=compared_headline(results), names=words.names(results),
         steps=[f"{typeset(words.answer(step, typed))} {typeset(words.changed_sentence(step, typed))}" for step in results.steps],
         lost=[(row.id, ", ".join(row.broken_after)) for row in found if row.change == "no longer works"],
         gained=[(row.id, ", ".join(row.broken_before)) for row in found if row.change == "works now"],
@@ -198,7 +199,7 @@ def _case(row: ChangedRow, *, texts: bool) -> Case:
         return Case(entry.id, "works now")
     several = entry.before not in (0, 1) or entry.after not in (0, 1)
     what = (
-        f"acceptable on {say.percent(entry.after)} of its outputs, before on {say.percent(entry.before)}"
+        f"works on {say.percent(entry.after)} of its outputs, before on {say.percent(entry.before)}"
         if several
         else "no longer works"
     )

@@ -96,7 +96,7 @@ def _parts_finding(run: StoredRun) -> str:
             if scored
         )
     row = Row("difference", "", gap.value, "points", gap.low, gap.high, decimals=run.gap_decimals())
-    both = f"both are acceptable on {say.count(comparison.both)} of {say.count(comparison.total)}."
+    both = f"both are {run.good} on {say.count(comparison.both)} of {say.count(comparison.total)}."
     return f"{row_text(row, say)}; {both}"
 
 
