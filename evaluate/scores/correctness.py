@@ -174,8 +174,8 @@ def _errors(scores: Scores, rule: Check, known: np.ndarray, parts: list[list[_Pa
     for (id_, output, correct, violations), whole, part in zip(lines, failed, flat, strict=True):
         if correct is False:
             own = next((one for one in violations if one["check"] == rule.id), None)
-            kinds = _kinds(METRICS[rule.kind], output or "", own, part) if own else []
-            for kind in kinds or (["no answer"] if whole else []):
+            kinds: list[ErrorKind] = ["no answer"] if whole else []
+            for kind in _kinds(METRICS[rule.kind], output or "", own, part) if own else kinds:
                 found[kind].append(id_)
     ranked = sorted(found.items(), key=lambda each: (-len(each[1]), each[0]))
     return [Errors(kind=kind, n=len(ids), ids=list(dict.fromkeys(ids))[:FIRST]) for kind, ids in ranked]

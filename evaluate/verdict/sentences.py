@@ -46,21 +46,24 @@ def basis_line(results: Results) -> str:
         return ""
     musts = [(name, rule.about == "correctness") for name, rule in style.checks.items() if rule.level == "must"]
     count = sum(not compares for _, compares in musts)
-    others = f"{'the' if count == 1 else 'all'} {say.count(count, 'must rule')}"
     if found is None:
-        return f"This rests on rules: an acceptable output keeps {others}."
+        every = "the must rule" if count == 1 else f"all {say.count(count, 'must rule')}"
+        return f"This rests on rules: an acceptable output keeps {every}."
     compared_by = ", ".join(f"`{name}`" for name, compares in musts if compares)
     line = f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output agrees with its reference ({compared_by})"
+    rest = f"the other {'must rule' if count == 1 else say.count(count, 'must rule')}"
     if results.good == "correct":
-        return f"{line}; the other {say.count(count, 'must rule')} changed nothing." if count else f"{line}."
-    line += f" and keeps the other {'must rule' if count == 1 else say.count(count, 'must rule')}." if count else "."
+        return f"{line}; {rest} changed nothing." if count else f"{line}."
+    line += f" and keeps {rest}." if count else "."
     if found.without_reference:
-        rest = "are judged by those alone" if count else "count as acceptable"
-        line += f" Outputs for {say.count(found.without_reference, 'request')} without a reference {rest}."
+        judged = "are judged by those alone" if count else "count as acceptable"
+        line += f" Outputs for {say.count(found.without_reference, 'request')} without a reference {judged}."
     pair = () if results.comparison is None else compared(results)
     shares = [(name, results.quality[name].correct) for name in pair or results.quality]
-    known = [f"{variant_name(name)} {say.percent(one.share)}" for name, one in shares if one and one.share is not None]
-    return f"{line} Correct, by the references alone: {listed(known)}." if known else line
+    known = {name: one.share for name, one in shares if one and one.share is not None}
+    decimals = decimals_beside(*known.values()) if len(known) == 2 else 0
+    said = listed([f"{variant_name(name)} {say.percent(share, decimals)}" for name, share in known.items()])
+    return f"{line} Correct, by the references alone: {said}." if known else line
 
 
 def _habit(results: Results, name: str) -> str:

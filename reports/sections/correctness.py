@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ...core import decimals_beside
 from ...core import unbroken as say
 from ...evaluate.results import Confused, Correctness, ErrorKind, Errors, PartDifference, PartScore, VariantCorrectness
 from ..page import Section
@@ -93,13 +94,18 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         return None
     names = [name for name in run.compared if name in found.variants]
     matrices = _matrices(run, found, names) if texts else []
+    decimals = _decimals(found, names)
     errors = _errors(run, found, names, texts=texts)
     shown = {
         "title": capital(TITLES[found.metric][0]),
         "what": capital(TITLES[found.metric][1]),
         "labels": [run.label(name) for name in names],
         "rows": [
-            (run.label(name), share_text(one.accuracy), "" if one.macro_f1 is None else say.coefficient(one.macro_f1))
+            (
+                run.label(name),
+                share_text(one.accuracy, decimals=decimals),
+                "" if one.macro_f1 is None else say.coefficient(one.macro_f1),
+            )
             for name, one in found.variants.items()
         ],
         "macro": any(one.macro_f1 is not None for one in found.variants.values()),
@@ -114,21 +120,28 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     return Section("correctness", "Correctness", _lead(run, found, names), "correctness", shown)
 
 
+def _decimals(found: Correctness, names: list[str]) -> int:
+    """The decimals of the compared variants' accuracies, as on the first screen."""
+    return decimals_beside(*(found.variants[name].accuracy.share for name in names)) if len(names) == 2 else 0
+
+
 def _lead(run: StoredRun, found: Correctness, names: list[str]) -> str:
     """How often each compared variant is right."""
     shares = [(named(name, run.results), found.variants[name].accuracy.share) for name in names]
-    said = [f"{who} on {say.percent(share)}" for who, share in shares if share is not None]
+    said = [f"{who} on {say.percent(share, _decimals(found, names))}" for who, share in shares if share is not None]
     if not said:
         return "No output could be compared with a reference."
     return f"Correct: {', '.join(said)} of {say.count(found.n, 'request')} with a reference."
 
 
 def _parts(run: StoredRun, found: Correctness, names: list[str]) -> list[Part]:
-    """The classes or fields, those first in which the candidate is worst."""
+    """The classes or fields: those with a significant loss first, then by the candidate's F1, the rare ones last."""
     fields = found.metric == "fields"
     scores = {name: {part.name: part for part in _listed(found.variants[name])} for name in names}
     differences = {row.name: row for row in found.differences or ()}
-    every = list(dict.fromkeys([*differences, *(part for name in reversed(names) for part in scores[name])]))
+    lost = [name for name, row in differences.items() if row.value < 0 and _significant(row)]
+    ranked = [part for name in reversed(names) for part in scores[name]]
+    every = dict.fromkeys([*lost, *(part for part in ranked if part in differences), *ranked])
     return [
         Part(
             short(part, NAME),
@@ -168,9 +181,13 @@ def _change(row: PartDifference | None) -> tuple[str, str]:
     """The change in recall; its range, and whether it could be chance."""
     if row is None:
         return "", ""
-    sure = "significant" if row.p_holm is not None and row.p_holm < CHANCE else "could be chance"
+    sure = "significant" if _significant(row) else "could be chance"
     span = say.points_range(row.low, row.high).split(say.gap)[0]
     return say.signed_points(row.value), f"{span}; {sure}"
+
+
+def _significant(row: PartDifference) -> bool:
+    return row.p_holm is not None and row.p_holm < CHANCE
 
 
 def _matrices(
