@@ -86,7 +86,7 @@ def _variant(run: StoredRun, name: str) -> Suite:
         "model": model or "unknown",
         "cases": say.count(scored.n),
         "acceptable": share_text(scored.acceptable),
-    }
+    } | ({} if scored.correct is None else {"correct": share_text(scored.correct)})
     rules = results.style.checks if results.style else {}
     cases = []
     for check, found in scored.checks.items():

@@ -16,6 +16,7 @@ from .compare_page import compared_headline, compared_page
 
 LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
+EXPECTED = 80  # characters of what a rule expected, in a failure
 MOST_LISTED = 20  # requests, rules and parts in the Markdown
 
 
@@ -203,9 +204,10 @@ def _case(row: ChangedRow, *, texts: bool) -> Case:
         if several
         else "no longer works"
     )
-    failure = f"{what}{_broken(entry.broken_after)}"
+    wanted = {one["check"]: one["expected"] for one in row.after.get("violations") or ()} if texts else {}
+    rules = [
+        f"{rule} (expected {short(wanted[rule], EXPECTED)})" if wanted.get(rule) else rule
+        for rule in entry.broken_after
+    ]
+    failure = f"{what}: breaks {', '.join(rules)}" if rules else what
     return Case(entry.id, short(str(output or "(empty)")) if texts else "", failure=failure)
-
-
-def _broken(rules: Sequence[str]) -> str:
-    return f": breaks {', '.join(rules)}" if rules else ""

@@ -1,5 +1,6 @@
 """The correctness section: how often outputs are right, by class or field, what is taken for what, and each kind of error."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -203,9 +204,7 @@ def _matrices(
     return [(run.label(name), *_matrix(each, labels)) for name, each in cells.items() if each]
 
 
-def _matrix(
-    cells: "list[Confused] | tuple[Confused, ...]", labels: list[str]
-) -> tuple[list[int | str], list[MatrixRow]]:
+def _matrix(cells: Sequence[Confused], labels: list[str]) -> tuple[list[int | str], list[MatrixRow]]:
     """The columns and rows of a confusion matrix; labels are numbered, since names would not fit above narrow columns."""
     counts = {(cell.reference, cell.output): cell.n for cell in cells}
     unnamed = any(cell.output is None for cell in cells)
@@ -236,20 +235,22 @@ def _mistakes(run: StoredRun, found: Correctness, names: list[str]) -> list[Mist
 
 def _errors(run: StoredRun, found: Correctness, names: list[str], *, texts: bool) -> list[KindOfError]:
     """The kinds of errors, the candidate's most frequent first, each with a request that shows it."""
-    of = {name: {one.kind: one for one in found.variants[name].errors} for name in names}
-    kinds = list(dict.fromkeys(kind for name in reversed(names) for kind in of[name]))
+    of: dict[ErrorKind, dict[str, Errors]] = {}
+    for name in reversed(names):
+        for one in found.variants[name].errors:
+            of.setdefault(one.kind, {})[name] = one
     return [
         KindOfError(
             KINDS[kind],
-            [say.count(of[name][kind].n if kind in of[name] else 0) for name in names],
-            _example(run, next(of[name][kind] for name in reversed(names) if kind in of[name])) if texts else None,
+            [say.count(by_name[name].n if name in by_name else 0) for name in names],
+            _example(run, next(iter(by_name.values()))) if texts else None,
         )
-        for kind in kinds
+        for kind, by_name in of.items()
     ]
 
 
 def _example(run: StoredRun, error: Errors) -> Telling | None:
-    """The shortest of the first requests with such an error."""
+    """The clearest of the first requests with such an error."""
     ids = [id_ for id_ in error.ids if id_ in run.pairs]
     return telling_of(run, ids, cause=KINDS[error.kind]) if ids else None
 

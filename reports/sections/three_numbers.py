@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ...core import NEVER, Row, range_text, row_text, value_text
 from ...core import unbroken as say
-from ...evaluate.results import Money, VariantCost
+from ...evaluate.results import A_GOOD, Money, VariantCost
 from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
@@ -196,7 +196,7 @@ def _without_days(money: Money) -> Side:
     if money.saving_per_request is None:
         missing = money.missing
         if not missing and money.failures == "drop":
-            return _no_days("not known", f"No output is {money.good}, so there is none to cost anything.")
+            return _no_days("not known", f"No output is {money.good}, so {A_GOOD[money.good]} one has no cost.")
         text = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
         return _no_days("not stated", text if missing else "A price is missing.")
     if money.requests_total is None:
