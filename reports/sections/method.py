@@ -139,6 +139,7 @@ def _scores(run: StoredRun) -> Values:
         "style": style.name if style else None,
         "checks": say.count(len(checks)) if checks else "",
         "must": say.count(_must(checks.values())),
+        "correct": "" if run.results.correctness is None else "beside others" if run.correct_apart else "alone",
         "unreviewed": style is not None and not style.reviewed,
     }
 
