@@ -231,7 +231,7 @@ class Run:
         """The pairs with their `references`, for which the pairs of the split (`among`) count, if a rule compares with them."""
         if not any(check.about == "correctness" for check in self.style.checks):
             return pairs
-        known = with_references(among, self.project.data.identifiers).select("id", "references")
+        known = with_references(among, self.style, self.project.data.identifiers).select("id", "references")
         return pairs.join(known, on="id", how="left", maintain_order="left")
 
     def update(

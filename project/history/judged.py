@@ -81,7 +81,7 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
     Raises: DataError if requests have different numbers of outputs.
     """
     identifiers = (side.facts.get("config") or {}).get("data", {}).get("identifiers") or ()
-    pairs = with_references(side.pairs, identifiers).filter(pl.col("id").is_in(list(side.lines)))
+    pairs = with_references(side.pairs, style, identifiers).filter(pl.col("id").is_in(list(side.lines)))
     if len({len(lines) for lines in side.lines.values()}) > 1:
         raise DataError(f"{side.name}: its requests have different numbers of outputs, so they cannot be scored again")
     variant = side.results.variants.get(side.variant)
