@@ -109,3 +109,8 @@ class Correctness(Record):
     """Correctness of each variant."""
     differences: Sequence[PartDifference] | None = None
     """Candidate against the strongest rival, by class or field; omitted where there are none or nothing is compared."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether answers are compared as such, so that the similarity of texts says nothing about them."""
+        return self.metric != "text"

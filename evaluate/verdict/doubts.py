@@ -332,9 +332,12 @@ def _contradicted(case: _Case) -> str | None:
     lost = [part for part in parts if part.high < 0 and part.p_holm is not None and part.p_holm < SIGNIFICANT]
     if lost:
         shown = listed([f"“{part.name}” by {say.points(-part.value)}" for part in lost[:MOST_PARTS]])
-        return f"The rules accept as many outputs, but {name} is right less often than {other} in {shown}."
-    found = None if comparison.similarity is None else comparison.similarity.chrf
-    if found is None or found.high is None or found.high >= 0 or found.value is None or found.low is None:
+        seen = "As many outputs are correct" if results.good == "correct" else "The rules accept as many outputs"
+        return f"{seen}, but {name} is right less often than {other} in {shown}."
+    if comparison.similarity is None or (results.correctness is not None and results.correctness.exact):
+        return None
+    found = comparison.similarity.chrf
+    if found.high is None or found.high >= 0 or found.value is None or found.low is None:
         return None
     return (
         f"The rules do not see it, but the outputs of {name} are less like the references than those of {other}: chrF lower by "

@@ -193,6 +193,36 @@ def test_a_loss_that_the_rules_do_not_see_is_the_first_doubt():
     assert found_doubts(Evidence(found, 0.03, 0.03), "keep prompting")[0].kind != "contradicted"
 
 
+def test_the_same_answer_in_other_words_is_no_doubt():
+    rows = [{"input": f"what is {n} + 9?", "output": f"Adding nine to it gives the sum of {n + 9}"} for n in range(200)]
+    good = [row["output"] if n % 4 else "none" for n, row in enumerate(rows)]
+    style = "checks: [{kind: final_answer, take: last_number}]"
+    found = evaluated(style, rows, prompted=good, tuned=[str(n + 9) for n in range(200)])
+    assert found.comparison is not None
+    assert found.comparison.similarity is not None
+    assert (found.comparison.similarity.chrf.high or 0) < 0
+    assert (found.good, found.quality["tuned"].acceptable.share) == ("correct", 1.0)
+    assert found_doubts(Evidence(found, 0.03, 0.03), "fine-tune")[0].kind != "contradicted"
+
+
+def test_outputs_are_called_correct_only_where_references_alone_decide():
+    rows = requests(["refund", "delivery"] * 30)
+    right = [row["output"] for row in rows]
+    short = "  - {kind: length, unit: words, max: 1}\n"
+
+    def called(style: str, said: list[str], rows: list[dict] = rows) -> tuple[str, list[str]]:
+        found = evaluated(style, rows, prompted=right, tuned=said)
+        assert found.verdict is not None
+        return found.good, list(found.verdict.rests_on)
+
+    assert called(LABEL, right) == ("correct", ["references"])
+    assert called(LABEL + short, right) == ("correct", ["rules", "references"])
+    around = LABEL.replace("kind: label", "kind: label, text_around: allowed")
+    assert called(around + short, [f"it is {label}" for label in right]) == ("acceptable", ["rules", "references"])
+    assert called(LABEL, right, [*rows[1:], {**rows[0], "output": ""}])[0] == "acceptable"
+    assert called("checks:\n" + short, right) == ("acceptable", ["rules"])
+
+
 def test_the_most_frequent_label_and_a_plain_classifier_are_rivals_of_a_label_task():
     words = {"refund": "money back", "delivery": "parcel late", "account": "password login", "other": "question about"}
     right = [LABELS[n % 4 if n % 3 else 0] for n in range(240)]
