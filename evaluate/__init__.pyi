@@ -108,13 +108,13 @@ from .rivals.retry import Retried as Retried
 from .rivals.retry import ask_again as ask_again
 from .scores.groups import groups_by_id as groups_by_id
 from .scores.groups import groups_of as groups_of
+from .scores.groups import with_references as with_references
 from .scores.judgements import JudgedRun as JudgedRun
 from .scores.judgements import Judgements as Judgements
 from .scores.judgements import judgement_results as judgement_results
 from .scores.judgements import judgements_content as judgements_content
 from .scores.judgements import read_judgements as read_judgements
 from .scores.quality import tokens_of as tokens_of
-from .scores.right_answers import with_references as with_references
 from .scores.score import Scores as Scores
 from .scores.score import good_outputs as good_outputs
 from .scores.score import item_means as item_means

@@ -1,6 +1,6 @@
 """Scores by the style schema: acceptable, consistent, faithful, and each violation with its place."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
@@ -125,17 +125,6 @@ class Scores:
 def good_outputs(style: StyleSchema) -> Good:
     """What outputs are called that break no must rule, for pairs that all have a reference."""
     return "correct" if decided_by(style.checks) == ["references"] else "acceptable"
-
-
-def good_word(scores: Iterable[Scores], rows: np.ndarray) -> Good:
-    """What the outputs of the items that count (`rows`) are called if they break no must rule.
-
-    They are correct if the references alone decide that: all have one, and no other rule makes a difference.
-    """
-    tables = [one.table.filter(pl.Series(np.repeat(rows, one.samples))) for one in scores]
-    decided = [len(table) and table["acceptable"].eq_missing(table["correct"]).all() for table in tables]
-    compared = [table["correct"].is_not_null().any() for table in tables]
-    return "correct" if decided and all(decided) and any(compared) else "acceptable"
 
 
 def score_outputs(
