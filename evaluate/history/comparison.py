@@ -227,7 +227,10 @@ def _good(before: Judged, after: Judged, paired: _Paired, rescored: str | None) 
     both = (before.results.good, after.results.good)
     if rescored is None and set(paired.rules) == set(before.rules) == set(after.rules):
         return "correct" if both == ("correct", "correct") else "acceptable"
-    return "correct" if decided_by(after.rules[name] for name in paired.rules) == ["references"] else "acceptable"
+    if decided_by(after.rules[name] for name in paired.rules) != ["references"]:
+        return "acceptable"
+    outputs = [line for side in (before, after) for lines in side.lines.values() for line in lines]
+    return "acceptable" if any(line.get("correct") is None for line in outputs) else "correct"
 
 
 def _styles(before: Judged, after: Judged, rules: Sequence[str], rescored: str | None) -> ComparedStyles:

@@ -125,6 +125,9 @@ def test_compare_and_gates_speak_of_correct_outputs_and_name_the_answer_that_was
     failures = [case.get("message") for case in ET.parse(tmp_path / "compared/junit.xml").iter("failure")]
     assert len(failures) == 11
     assert failures[0] == 'no longer works: breaks final_answer (expected "35")'
+    (tmp_path / "exact.yaml").write_text("checks: [{kind: equals}]", encoding="utf-8")
+    again = command("compare", before, after, "--style", tmp_path / "exact.yaml")
+    assert re.findall(r"Correct outputs, \S+ +([\d.]+%)", again.out) == ["98.3%", "81.7%"]
 
 
 @pytest.mark.browser
