@@ -2,6 +2,8 @@
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import polars as pl
@@ -136,6 +138,29 @@ def test_fields_are_counted_by_what_is_missing_extra_and_wrong():
     fields = {one.name: (one.support, one.found, one.right) for one in tuned.fields or ()}
     assert fields == {"city": (40, 40, 40), "seats": (40, 35, 25), "time": (0, 3, 0)}
     assert tuned.accuracy.share == pytest.approx(22 / 40)
+
+
+def test_errors_are_counted_by_kind_with_the_first_requests_that_show_them(tmp_path):
+    database = tmp_path / "shop.sqlite"
+    with closing(sqlite3.connect(database)) as made:
+        made.executescript("create table sold (n integer); insert into sold values (1), (2), (3);")
+    answers = "checks: [{kind: final_answer, take: last_number}]"
+    query = f"checks: [{{kind: same_result, database: {database}}}]"
+    for style, right, wrong, kinds in (
+        (answers, "it is 7", {"it is 8": 3, "no idea": 2, "": 1}, {"other answer": 3, "no answer": 3}),
+        (query, "select n from sold", {"select 9": 2, "select x from sold": 4}, {"query fails": 4, "other result": 2}),
+        ("checks: [{kind: equals}]", "yes", {"no": 2}, {"other text": 2}),
+    ):
+        said = [text for text, n in wrong.items() for _ in range(n)]
+        said += [right] * (30 - len(said))
+        rows = [{"input": f"question {n}", "output": right} for n in range(30)]
+        found = evaluated(style, rows, prompted=[right] * 30, tuned=said).correctness
+        assert found is not None
+        errors = found.variants["tuned"].errors
+        assert {one.kind: one.n for one in errors} == kinds
+        assert [one.n for one in errors] == sorted(kinds.values(), reverse=True)
+        assert all(set(one.ids) <= {str(n) for n in range(sum(wrong.values()))} and one.ids for one in errors)
+        assert list(found.variants["prompted"].errors) == []
 
 
 def test_one_of_several_references_is_enough_and_they_are_counted():
