@@ -1,7 +1,7 @@
 """The correctness section: how often outputs are right, by class or field, what is taken for what, and each kind of error."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ...core import decimals_beside
@@ -16,6 +16,7 @@ MOST_ROWS = 8  # classes or fields that are shown; the others are folded
 MOST_LABELS = 12  # of a matrix; of more labels, the most frequent errors are listed
 MOST_ERRORS = 10  # pairs of labels
 NAME = 60  # characters of a label
+EXPECTED = 120  # characters of what the rule expected
 SHADES = (0.5, 0.2, 0.05)  # shares of a row of the matrix from which its cells are darker
 CHANCE = 0.05  # significance level, adjusted for the number of classes or fields
 TITLES = {
@@ -243,16 +244,21 @@ def _errors(run: StoredRun, found: Correctness, names: list[str], *, texts: bool
         KindOfError(
             KINDS[kind],
             [say.count(by_name[name].n if name in by_name else 0) for name in names],
-            _example(run, next(iter(by_name.values()))) if texts else None,
+            _example(run, found.rule, *next(iter(by_name.items()))) if texts else None,
         )
         for kind, by_name in of.items()
     ]
 
 
-def _example(run: StoredRun, error: Errors) -> Telling | None:
-    """The clearest of the first requests with such an error."""
+def _example(run: StoredRun, rule: str, name: str, error: Errors) -> Telling | None:
+    """The clearest of the variant's first requests with such an error, with what was expected."""
     ids = [id_ for id_ in error.ids if id_ in run.pairs]
-    return telling_of(run, ids, cause=KINDS[error.kind]) if ids else None
+    if not ids:
+        return None
+    example = telling_of(run, ids)
+    broken = run.outputs.get((example.id, name), {}).get("violations") or ()
+    expected = [f"expected {short(one['expected'], EXPECTED)}" for one in broken if one["check"] == rule]
+    return replace(example, cause="; ".join([KINDS[error.kind], *expected[:1]]))
 
 
 def _notes(found: Correctness) -> list[str]:

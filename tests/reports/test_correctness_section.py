@@ -107,6 +107,7 @@ def test_missing_extra_and_wrong_values_are_told_apart_and_the_worst_field_comes
         ("time", "prompted: never; tuned: 6 extra"),
     ]
     kinds = re.findall(r'<td class="name-cell">([^<]*)<td[^>]*>(\d+)<td[^>]*>(\d+)', section)
+    assert re.search(r"A missing field; expected seats &#34;\d", section)
     assert kinds == [("Another value", "20", "30"), ("A missing field", "0", "12"), ("An extra field", "0", "6")]
 
 

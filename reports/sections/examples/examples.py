@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
@@ -170,11 +170,11 @@ def choose_telling(run: StoredRun, ids: Iterable[str]) -> tuple[Telling, ...]:
     return tuple(_telling(run, id_, kinds[id_], names) for id_ in chosen[:MOST_TELLING])
 
 
-def telling_of(run: StoredRun, ids: Sequence[str], *, cause: str) -> Telling:
-    """The clearest of these requests, for this cause in words."""
+def telling_of(run: StoredRun, ids: Sequence[str]) -> Telling:
+    """The clearest of these requests."""
     names = shown_names(run)
     chosen = min(by_hash(ids), key=lambda id_: _clearest(run, id_, names))
-    return replace(_telling(run, chosen, kinds_of(run, [chosen])[chosen], names), cause=cause)
+    return _telling(run, chosen, kinds_of(run, [chosen])[chosen], names)
 
 
 def telling_lead(run: StoredRun, chosen: Sequence[Telling]) -> str:
