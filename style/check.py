@@ -124,7 +124,8 @@ def named_fields(check: Check) -> list[str]:
     """The fields that a check names: in `when`, in `field` or `fields`, as `{field}` in its texts."""
     p = check.parameters
     texts = getattr(p, "any", ())
-    named = [*getattr(p, "fields", ()), *filter(None, [getattr(p, "field", None)])]
+    fields = () if check.about == "correctness" else getattr(p, "fields", ())  # those are the output's
+    named = [*fields, *filter(None, [getattr(p, "field", None)])]
     named += PATTERN_SLOT.findall(p.regex) if check.kind == "pattern" else []
     return list(dict.fromkeys([*(check.when or {}), *named, *(n for t in texts for n in field_names(t))]))
 
@@ -135,6 +136,10 @@ def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
     Likewise for the fields of wordings, and for the pieces (`each`, `part`) that no output has.
     """
     needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
+    if style.task not in (None, "text") and not any(
+        check.about == "correctness" and check.level == "must" for check in style.checks
+    ):
+        yield f"task: {style.task} has right answers, but no must rule compares outputs with them; see tuneworth style infer"
     if len(columns.output):
         given = given_fields(columns)
         yield from unknown_fields(needed, given)
