@@ -136,10 +136,6 @@ def missing_fields(style: StyleSchema, columns: Columns) -> Iterator[str]:
     Likewise for the fields of wordings, and for the pieces (`each`, `part`) that no output has.
     """
     needed = [(check.id, name) for check in style.checks for name in named_fields(check)]
-    if style.task not in (None, "text") and not any(
-        check.about == "correctness" and check.level == "must" for check in style.checks
-    ):
-        yield f"task: {style.task} has right answers, but no must rule compares outputs with them; see tuneworth style infer"
     if len(columns.output):
         given = given_fields(columns)
         yield from unknown_fields(needed, given)

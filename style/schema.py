@@ -14,7 +14,6 @@ UNSCORED_SCHEMA = {"index": pl.UInt32, "check": pl.String, "why": pl.String}
 
 Level = Literal["must", "should"]
 About = Literal["form", "wording", "facts", "correctness"]
-Task = Literal["labels", "fields", "answer", "sql", "text"]
 Wordings = Mapping[str, Mapping[str, tuple[str, ...]]]  # field -> value -> texts that also say it
 
 
@@ -43,7 +42,7 @@ class Check:
 
 @dataclass(frozen=True)
 class StyleSchema:
-    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema; `task` is what outputs are."""
+    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema."""
 
     name: str
     checks: tuple[Check, ...]
@@ -51,7 +50,6 @@ class StyleSchema:
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
     wordings: Wordings = field(default_factory=dict)
-    task: Task | None = None
 
     @property
     def without_references(self) -> "StyleSchema":

@@ -225,7 +225,7 @@ def _task(task: RecognisedTask, *, rows: int) -> Iterator[Finding]:
     cheaper = " A plain classifier may do the same at lower cost." if task.task == "labels" else ""
     kind = task.rule["kind"] if task.rule else None
     yield Finding(
-        "task", "low", f"{task.says[0].upper()}{task.says[1:]}. {task.advice}{cheaper}", rows, 1.0,
+        "task", "low", f"{task.sentence}{cheaper}", rows, 1.0,
         "`tuneworth init` and `tuneworth style infer` write the rule." if kind else "",
         setting=f"checks: [{{kind: {kind}}}]" if kind else None,
         values={"task": task.task, "outputs": task.rows, "follows": task.follows, "rule": task.rule, "notes": list(task.notes)},

@@ -174,16 +174,16 @@ def infer_proposed(
     rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
-        message = ". ".join(filter(None, (message, fewer, task.sentence if task else "")))
+        message = ". ".join(filter(None, (message, fewer, task and task.sentence)))
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
         return InferredStyle(None, (), near, "", rows, different, counted, message, task=task)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    notes = [note for note in (left_out_sentence(left_out), fewer) if note]
+    notes = [note for note in (left_out_sentence(left_out), fewer, task and task.sentence) if note]
     write = partial(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
-        source=source, wordings=wordings or {}, task=task and task.task,
+        source=source, wordings=wordings or {},
     )  # fmt: skip
     schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
@@ -191,7 +191,7 @@ def infer_proposed(
     found, near = measure_discrimination(given, schema), measure_near_misses(given, schema)
     text = write(found, near)  # the same rules, with what they accept in comments
     measured = (one.sentence for one in (found, near) if one)
-    sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured, *([task.sentence] if task else []))
+    sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
     message = " ".join(filter(None, sentences))
     return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near, task)
 
@@ -202,8 +202,7 @@ def _right_answers(task: RecognisedTask | None) -> list[Evidence]:
         return []
     (check,) = parse_style("checks:\n" + entries_text([task.rule]), where="the rule of the task").checks
     low = wilson_low(task.follows, task.rows)
-    note = "\n".join([f"{task.says}.", *task.notes])
-    return [Evidence(check, task.rule, task.follows, task.rows, low, note=note)]
+    return [Evidence(check, task.rule, task.follows, task.rows, low, note=task.says)]
 
 
 def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:

@@ -3,9 +3,9 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -15,10 +15,10 @@ from ..fields import field_text
 from ..kinds.equals import FinalAnswerParameters
 from ..kinds.label import parts_of
 from ..kinds.same_fields import record_of
-from ..schema import Task
 from ..words import listed, quoted
 
 _FEWEST = 20  # outputs
+Task = Literal["labels", "fields", "answer", "sql", "text"]
 _MOST = 0.9  # of the outputs have the form of a task; of JSON 80%, as the rule `json` is proposed from there on
 _MOST_JSON = 0.8
 _SOME = 0.1  # of the outputs: a form that is named where no task is recognised
@@ -42,6 +42,9 @@ _SENTENCE_END = r"[.!?…。！？]\W*\z"
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")
 _MARKER, _MARKER_TOKENS = re.compile(r"#\Z|\w\W*:\W{0,2}\Z|\b(?:is|are|ist|sind|est|es|son)\Z"), 4
 
+ADD_DATABASE = (
+    "Add your database to `same_result` (`database: shop.sqlite`); without one, queries are compared as texts."
+)
 NOT_COMPARED = (
     "No rule here compares with a reference, so a fluent wrong answer passes: similarity (`similar`) measures wording, and "
     "people's votes see what is wrong."
@@ -67,14 +70,9 @@ class RecognisedTask:
 
     @property
     def sentence(self) -> str:
-        """The evidence and the advice."""
-        return f"{self.says}. {self.advice}"
-
-    @property
-    def advice(self) -> str:
-        """How outputs are compared with the right answer, or that they are not."""
+        """The evidence, and how outputs are compared with the right answer, or that they are not."""
         how = f"`{self.rule['kind']}` compares them with the right answers." if self.rule else NOT_COMPARED
-        return " ".join([*self.notes, how])
+        return " ".join([f"{self.says}.", *self.notes, how])
 
 
 def recognise_task(pairs: pl.DataFrame) -> RecognisedTask:
@@ -94,12 +92,11 @@ def recognise_task(pairs: pl.DataFrame) -> RecognisedTask:
     read = given.sort(pl.struct("output", "input").hash(), "output", "input").head(_READ)
     outputs = read["output"]
     if (queries := int(outputs.str.contains(_SQL).sum())) >= _MOST * len(read):
-        note = (
-            "Add your database to `same_result` (`database: shop.sqlite`); without one, queries are compared as texts."
-        )
         says = f"{_of(queries, len(read))} are SQL queries"
-        return RecognisedTask("sql", says, len(read), queries, {"kind": "same_result"}, (note,))
+        return RecognisedTask("sql", says, len(read), queries, {"kind": "same_result"}, (ADD_DATABASE,))
     found = _labels(given) or _records(read) or _answers(read) or _short_answers(read)
+    if found and found.rows < len(given):
+        return replace(found, says=f"Of {len(given):,} outputs a sample was read: {found.says}")
     if found:
         return found
     forms = {"JSON": r"\A[\[{]", "SQL": _SQL, "numbers": rf"\A{_NUMBER}\z"}
@@ -231,7 +228,9 @@ def _answers(read: pl.DataFrame) -> RecognisedTask | None:
     options = _share(read["input"].str.contains(_OPTIONS)) >= _ASKED
 
     def task(says: str, follows: int, rule: Mapping[str, Any], *, of: int = len(texts), recurs: bool = False) -> Any:
-        return RecognisedTask("answer", f"{_of(follows, of)} {says}", of, follows, rule, recurs=recurs)
+        none = of - follows
+        notes = (f"{say.count(none, 'output')} {'has' if none == 1 else 'have'} no such answer.",) if none else ()
+        return RecognisedTask("answer", f"{_of(follows, of)} {says}", of, follows, rule, notes, recurs=recurs)
 
     boxed, numbers = texts.str.contains(r"\\boxed\{"), texts.str.contains(rf"\A{_NUMBER}\z")
     if _share(boxed) >= _MOST:
@@ -250,11 +249,12 @@ def _answers(read: pl.DataFrame) -> RecognisedTask | None:
     reasoned = _share(some["output"].str.contains(_ARITHMETIC)) >= _ASKED
     marker = _common_marker(ends) if reasoned or _ask(some["input"]) else None
     if marker:
-        tails = some.with_columns(answer=pl.Series([_tail(text, marker) for text in ends])).drop_nulls()
+        after = FinalAnswerParameters("after_marker", marker)
+        tails = some.with_columns(answer=pl.Series(map(after.answer, ends), dtype=pl.String)).drop_nulls()
         copied = contained(tails["input"].str.to_lowercase(), tails["answer"].str.to_lowercase())
         if tails["answer"].n_unique() > 1 and _share(copied) < _MOST:
-            after = {"kind": "final_answer", "take": "after_marker", "marker": marker}
-            return task(f"end with an answer after {quoted(marker)}", len(tails), after, of=n)
+            rule = {"kind": "final_answer", "take": "after_marker", "marker": marker}
+            return task(f"end with an answer after {quoted(marker)}", len(tails), rule, of=n)
     ending = int(some["output"].str.contains(_ENDS_IN_NUMBER).sum())
     if reasoned and ending >= _MOST * n:
         return task("end with a number", ending, {"kind": "final_answer", "take": "last_number"}, of=n)
@@ -285,12 +285,6 @@ def _markers(line: str) -> Iterator[str]:
             for first in tokens[max(at - _MARKER_TOKENS, 0) : at]:
                 if _MARKER.search(marker := line[first.start() : tokens[at - 1].end()]):
                     yield marker
-
-
-def _tail(text: str, marker: str | None) -> str | None:
-    """What follows the marker in the last line, without the mark at its end."""
-    _, found, tail = text.rsplit("\n", 1)[-1].rpartition(marker or "\0")
-    return tail.strip(" .") if found else None
 
 
 def _short_answers(read: pl.DataFrame) -> RecognisedTask | None:

@@ -10,7 +10,6 @@ from ...core import say
 from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
 from ..near_misses import NearMisses
-from ..schema import Task
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
@@ -33,7 +32,6 @@ def style_text(
     counted: int,
     notes: Sequence[str],
     source: str,
-    task: Task | None,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out.
@@ -48,7 +46,7 @@ def style_text(
     ]
     lines += [f"# {note}" for note in notes]
     lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
-    top = {"name": name, **({"task": task} if task else {}), "reviewed": False}
+    top = {"name": name, "reviewed": False}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:
         lines.append(
@@ -113,7 +111,7 @@ def _leveled(one: Evidence) -> dict[str, Any]:
 def _evidence_lines(one: Evidence) -> list[str]:
     """The evidence as lines of a comment."""
     # A note that is only a count repeats the evidence.
-    lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(line, 200) for line in one.note.split("\n")]
+    lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
     if one.check.about == "correctness":
         return lines
     if one.terms:

@@ -162,6 +162,15 @@ def test_outputs_that_are_not_json_among_json_are_counted():
     assert found.notes == ("5 outputs cannot be compared, as they are not JSON.",)
 
 
+def test_outputs_without_an_answer_among_answers_are_counted():
+    pairs = RECOGNISED["after ####"][0]
+    found = recognise_task(
+        pairs.with_columns(output=pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("No.")).otherwise("output"))
+    )
+    assert (found.rule, found.rows, found.follows) == (RECOGNISED["after ####"][2], 60, 57)
+    assert found.notes == ("3 outputs have no such answer.",)
+
+
 def test_the_form_of_some_outputs_is_named_where_no_task_is_recognised():
     assert "50% JSON" in recognise_task(RECOGNISED["half and half"][0]).says
 
@@ -173,24 +182,16 @@ def test_the_style_has_the_rule_in_place_of_what_it_makes_unnecessary_and_discri
         found = infer_style(pairs)
         assert found.schema is not None
         kinds = [check.kind for check in found.schema.checks]
-        assert (found.schema.task, kinds[0], found.schema.checks[0].level) == (task, rule["kind"], "must")
+        assert (found.task.task, kinds[0], found.schema.checks[0].level) == (task, rule["kind"], "must")
         assert dropped.isdisjoint(kinds)
         assert found.task.says in found.text
         assert found.task.sentence in found.message
         assert found.discrimination.own == 1
         assert not found.discrimination.weak
         assert int(check_outputs(pairs, found.schema).shares()["acceptable"].sum()) == len(pairs)
+    free = infer_style(RECOGNISED["free text"][0])
+    assert "# 60 outputs are free text. No rule here compares with a reference" in free.text
     assert "json" in [check.kind for check in infer_style(RECOGNISED["JSON"][0]).schema.checks]
-
-
-def test_a_stated_task_without_its_rule_is_said():
-    columns = pair_columns(table(["a"]))
-    form = "checks: [{kind: clean}%s]"
-    assert [line.partition(",")[0] for line in missing_fields(parse_style("task: labels\n" + form % ""), columns)] == [
-        "task: labels has right answers"
-    ]
-    for style in ("task: labels\n" + form % ", {kind: label}", "task: text\n" + form % "", form % ""):
-        assert not list(missing_fields(parse_style(style), columns))
 
 
 def test_fields_of_the_output_are_not_looked_for_in_the_input():
