@@ -303,7 +303,9 @@ def reference_page() -> str:
         "`wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same.\n\n"
         f"A style file may have {MOST_WRITTEN:,} bytes, {MAX_DEPTH} levels and {MAX_VALUES:,} values, those included that its "
         "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
-        "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
+        "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time. Beside `checks` "
+        "a style may have `name`, `about` (a sentence for the guide), `reviewed`, `wordings`, and `task`: what the outputs are "
+        "(`labels`, `fields`, `answer`, `sql`, `text`), as `style infer` recognised it."
     )
     return "\n\n".join([head, _WORDINGS, _protected(), *map(explain_kind, names)]) + "\n"
 
