@@ -123,7 +123,11 @@ def judged(case: Case) -> str:
             shown = results["quality"][variant]["correct"]["share"]
             assert abs(shown - case.share(variant)) < 1e-12, (case.task, variant, shown, case.share(variant))
             marks = [line["correct"] for line in results["lines"] if line["variant"] == variant]
-            assert marks == right, (case.task, variant, [n for n, pair in enumerate(zip(marks, right)) if len(set(pair)) > 1])
+            assert marks == right, (
+                case.task,
+                variant,
+                [n for n, pair in enumerate(zip(marks, right)) if len(set(pair)) > 1],
+            )
         case.oracle(case, results)
         verdict, expected = results["verdict"], expected_of(case, prices)
         decision = verdict["decision"]
@@ -209,7 +213,12 @@ def marked(rng: random.Random, n: int, share: float) -> list[bool]:
 
 
 def labelled(
-    task: str, rows: Sequence[tuple[str, str]], shares: tuple[float, float], *, check: str = "{kind: label}", says: str = ""
+    task: str,
+    rows: Sequence[tuple[str, str]],
+    shares: tuple[float, float],
+    *,
+    check: str = "{kind: label}",
+    says: str = "",
 ) -> Case:
     """Labels, of which so many are another of the labels; every tenth right one in capitals, every twentieth wrong one none."""
     rng, labels = random.Random(task), sorted({label for _, label in rows})
@@ -240,7 +249,9 @@ def labels_agree(case: Case, results: dict[str, Any]) -> None:
         for label, precision, recall, f1, support in zip(classes, *found, strict=True):
             score = by_name[label]
             shown = (score["precision"]["share"] or 0, score["recall"]["share"], score["f1"], score["support"])
-            assert all(abs(one - other) < 1e-9 for one, other in zip(shown, (precision, recall, f1, support), strict=True))
+            assert all(
+                abs(one - other) < 1e-9 for one, other in zip(shown, (precision, recall, f1, support), strict=True)
+            )
         macro = f1_score(wanted, named, labels=classes, average="macro", zero_division=0)
         assert abs(scores["macro_f1"] - macro) < 1e-9
         every = [*classes, "none of them"]
@@ -259,7 +270,10 @@ def lora_land(task: str, prompted: float, tuned: float, labels: str) -> Case:
     answers = [rng.randrange(2, 20_000) for _ in range(n)]
     pairs = [{"id": p, "input": f"request {p}", "output": f"{a - 1} + 1 = {a}"} for p, a in enumerate(answers)]
     outputs = {
-        name: [f"That makes {a if good else a + rng.choice((1, 9, 100)):,}.0" for a, good in zip(answers, marks, strict=True)]
+        name: [
+            f"That makes {a if good else a + rng.choice((1, 9, 100)):,}.0"
+            for a, good in zip(answers, marks, strict=True)
+        ]
         for name, marks in right.items()
     }
     return Case(task, "{kind: final_answer, take: last_number, tolerance: 0}", pairs, outputs, right, names="planted")
@@ -304,7 +318,9 @@ def fields_agree(read: Callable[[str], dict[str, str]], case: Case, results: dic
         assert set(scores) == set(names), set(scores) ^ set(names)
         for name in names:
             cells = [(w.get(name), g.get(name)) for w, g in zip(wanted, given, strict=True)]
-            truth = [w is not None for w, g in cells] + [False for w, g in cells if g is not None and w is not None and w != g]
+            truth = [w is not None for w, g in cells] + [
+                False for w, g in cells if g is not None and w is not None and w != g
+            ]
             found = [g is not None and g == w for w, g in cells]
             found = [f or (w is None and g is not None) for f, (w, g) in zip(found, cells, strict=True)]
             found += [True] * (len(truth) - len(found))
@@ -341,7 +357,9 @@ def snips(path: Path) -> Iterator[Case]:
         def text(place: int, good: bool) -> str:
             record = json.loads(rows[place][1])
             if good:  # the same record, written in another order
-                return json.dumps({"slots": dict(reversed(record["slots"].items())), "intent": record["intent"]}, indent=1)
+                return json.dumps(
+                    {"slots": dict(reversed(record["slots"].items())), "intent": record["intent"]}, indent=1
+                )
             changed = None
             while changed is None:
                 changed = swapped(rng, record["slots"], values)
@@ -474,7 +492,9 @@ def gsm8k(path: Path) -> Iterator[Case]:
 
 # --- the page -----------------------------------------------------------------------------------------------------
 
-COLUMNS = "| task | outputs | requests | truth | shown | prices *cheaper* | prices *same* |\n|---|---|---|---|---|---|---|"
+COLUMNS = (
+    "| task | outputs | requests | truth | shown | prices *cheaper* | prices *same* |\n|---|---|---|---|---|---|---|"
+)
 LORA_HEAD = ["## LoRA Land, table 12", "", COLUMNS]
 SETS_HEAD = ["", "## Data sets", "", COLUMNS]
 
