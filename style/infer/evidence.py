@@ -65,8 +65,8 @@ class Evidence:
 
     @property
     def level(self) -> Level | None:
-        """The level that the evidence supports; None where it supports none."""
-        if self.low >= MUST_FROM and self.most == "must":
+        """The level that the evidence supports; None where it supports none. What is right is no habit, but a must."""
+        if self.check.about == "correctness" or (self.low >= MUST_FROM and self.most == "must"):
             return "must"
         drifts = bool(self.variants) and self.share > SPELLING_ABOVE and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
@@ -272,6 +272,9 @@ _WHOLE = {
     "sections": {"pattern", "starts_with", "order"},
 }  # fmt: skip
 _LINES = ("sections", "key_values", "template")  # they say what each line is
+# Where the output as a whole is the right answer or wrong, habits of its form and wording are of no weight; what a program
+# can say of an answer without knowing it is.
+_ANSWERS, _OF_ANSWERS = ("label", "equals"), ("clean", "allowed", "grounded")
 _RANKS = {None: 0, "should": 1, "must": 2}
 _MARKS = ".!?…;:,"
 
@@ -293,8 +296,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
     if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
-    if a.kind == "allowed" and a.parameters.values and not a.parameters.regex and b.about != "facts":
-        return True  # each value was counted with that rule
+    if a.kind in _ANSWERS:
+        return b.about != "correctness" and b.kind not in _OF_ANSWERS
     return any(
         implies(a, b)
         for implies in (
