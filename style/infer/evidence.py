@@ -272,9 +272,13 @@ _WHOLE = {
     "sections": {"pattern", "starts_with", "order"},
 }  # fmt: skip
 _LINES = ("sections", "key_values", "template")  # they say what each line is
-# Where the output as a whole is the right answer or wrong, habits of its form and wording are of no weight; what a program
-# can say of an answer without knowing it is.
-_ANSWERS, _OF_ANSWERS = ("label", "equals"), ("clean", "allowed", "grounded")
+# A right answer is right in any form, so habits of form and wording have no weight beside such a rule. What remains: rules
+# that a program can check without knowing the answer.
+_BESIDE_ANSWERS = {
+    "label": {"clean", "allowed", "grounded"},
+    "equals": {"clean", "allowed", "grounded"},
+    "final_answer": {"clean", "length", "language"},
+}  # fmt: skip
 _RANKS = {None: 0, "should": 1, "must": 2}
 _MARKS = ".!?…;:,"
 
@@ -296,8 +300,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
     if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
-    if a.kind in _ANSWERS:
-        return b.about != "correctness" and b.kind not in _OF_ANSWERS
+    if a.kind in _BESIDE_ANSWERS:
+        return b.about != "correctness" and b.kind not in _BESIDE_ANSWERS[a.kind]
     return any(
         implies(a, b)
         for implies in (
