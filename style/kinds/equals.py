@@ -162,9 +162,9 @@ _LETTER = re.compile(
 class FinalAnswerParameters:
     """The answer that the output ends with is that of a reference; what comes before it does not count.
 
-    take: the `last_number` (its unit counts where the reference's has one too); what stands `after_marker` on its line (`marker`, such as `####`); the last `boxed` answer of
-    LaTeX (`\\\\boxed{42}`); the `letter` of a choice (`B`, `(B)`, `The answer is B`). A reference without the marker or box
-    counts as a whole. `ignore` and `tolerance` as for `equals`.
+    take: the `last_number`, whose unit counts where the reference's has one too; what stands `after_marker` on its line
+    (`marker`, such as `####`); the last `boxed` answer of LaTeX (`\\boxed{42}`); the `letter` of a choice (`B`, `(B)`,
+    `The answer is B`). A reference without the marker or box counts as a whole. `ignore` and `tolerance` as for `equals`.
     """
 
     take: Take
