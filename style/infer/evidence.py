@@ -293,6 +293,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     if _RANKS[strong.level] < _RANKS[weak.level]:
         return False
     a, b = strong.check, weak.check
+    if a.kind in _BESIDE_ANSWERS:
+        return b.about != "correctness" and b.kind not in _BESIDE_ANSWERS[a.kind]
     if (a.each, a.part) != (b.each, b.part):
         return b.part is not None and a.kind in _LINES and not (a.each or a.part)
     if a.when is not None and a.when != b.when and not _needs_field(a, b):
@@ -300,8 +302,6 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
     if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
-    if a.kind in _BESIDE_ANSWERS:
-        return b.about != "correctness" and b.kind not in _BESIDE_ANSWERS[a.kind]
     return any(
         implies(a, b)
         for implies in (

@@ -18,7 +18,6 @@ from ..near_misses import NearMisses, measure_near_misses
 from ..read import parse_style
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
-from ..words import mostly_json
 from ..yaml_text import entries_text, wordings_text
 from .evidence import (
     MUST_FROM,
@@ -91,9 +90,9 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
     """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) follow.
 
     A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
-    is at least 0.80. An output that many rows repeat counts once, unless the outputs are labels. The order of the rows
-    does not matter, and what only stands in for an output, such as `TBD`, does not count. Of more than 20,000 different
-    outputs a seeded sample is counted. `source` names the examples in the text.
+    is at least 0.80. An output that many rows repeat counts once, unless outputs recur by nature. The order of
+    the rows does not matter, and what only stands in for an output, such as `TBD`, does not count. Of more than 20,000
+    different outputs a seeded sample is counted. `source` names the examples in the text.
     """
     task = recognise_task(pairs)
     written = _different(content_order(pairs, seed=seed), task)
@@ -106,7 +105,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
     wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
     kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
     proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
-    proposals += propose_for_pieces(columns)
+    proposals += [] if task.recurs else propose_for_pieces(columns)  # such outputs are read whole
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
         proposals,
@@ -141,8 +140,7 @@ def _about_worded(
 
 def _different(examples: pl.DataFrame, task: RecognisedTask) -> pl.DataFrame:
     """The first example of each output; of labels, short answers and JSON, which recur by nature, each different pair."""
-    recurring = task.recurs or mostly_json(examples["output"])
-    subset = ["output", "input"] if recurring else ["output"]
+    subset = ["output", "input"] if task.recurs else ["output"]
     return examples.unique(subset, keep="first", maintain_order=True)
 
 
@@ -337,8 +335,6 @@ _ABOUT_TITLES = {"length": "unit", **_ABOUT_ITEMS}
 
 def propose_for_pieces(columns: Columns) -> Iterator[tuple[str, Proposal]]:
     """Checks of single items and of the first line, each with its kind."""
-    if mostly_json(columns.output):
-        return
     for unit in ("bullet", "item"):
         items = pieces_of(columns.output, each=unit)
         several = items.group_by("index").len().filter(pl.col("len") > 1)

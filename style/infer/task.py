@@ -15,7 +15,7 @@ from ..fields import field_text
 from ..kinds.equals import FinalAnswerParameters
 from ..kinds.label import parts_of
 from ..kinds.same_fields import record_of
-from ..words import listed, quoted
+from ..words import listed, mostly_json, quoted
 
 _FEWEST = 20  # outputs
 Task = Literal["labels", "fields", "answer", "sql", "text"]
@@ -103,7 +103,9 @@ def recognise_task(pairs: pl.DataFrame) -> RecognisedTask:
     some = {name: share for name, form in forms.items() if (share := _share(outputs.str.contains(form))) >= _SOME}
     parts = [f"{say.percent(share)} {name}" for name, share in some.items()]
     what = f"of several forms ({listed(parts)}), so they have no rule in common" if parts else "free text"
-    return RecognisedTask("text", f"{say.count(len(given), 'output')} are {what}", len(given))
+    return RecognisedTask(
+        "text", f"{say.count(len(given), 'output')} are {what}", len(given), recurs=mostly_json(outputs)
+    )
 
 
 def _of(follows: int, rows: int) -> str:
