@@ -68,6 +68,6 @@ def state_variants(file: Path, task: str) -> None:
 
 
 def classes(results: dict) -> list[dict]:
-    """The scores by label or field, lowest F1 first as in the file."""
+    """The scores of the tuned model by label or field, lowest F1 first."""
     scores = results.get("correctness", {"variants": {"tuned": {}}})["variants"]["tuned"]
-    return scores.get("classes") or scores.get("fields") or []
+    return sorted(scores.get("classes") or scores.get("fields") or [], key=lambda one: one["f1"])
