@@ -24,7 +24,7 @@ _MOST_JSON = 0.8
 _SOME = 0.1  # of the outputs: a form that is named where no task is recognised
 _READ, _READ_CLOSELY = 20_000, 2_000  # outputs that are parsed, and whose ends are looked at
 # A label recurs (in few examples twice), and each is in five outputs on average; sets of them are in so many outputs.
-_LABEL_CHARACTERS, _LABEL_WORDS, _RECURS, _PER_LABEL, _SEVERAL = 60, 6, 3, 5, 0.05
+_LABEL_CHARACTERS, _LABEL_WORDS, _PATH_WORDS, _RECURS, _PER_LABEL, _SEVERAL = 100, 6, 12, 3, 5, 0.05
 _ANSWER_WORDS, _ANSWER_CHARACTERS = 8, 80
 _ASKED = 0.5  # of the requests list options, ask a question or hold the answer; of the outputs calculate
 # Questions begin with few different words: the eight most frequent begin most requests, and none begins nearly all.
@@ -35,9 +35,10 @@ _SQL = r"(?is)\A\s*(?:select|with|insert|update|delete|create)\b.*\b(?:from|into
 _NUMBER = r"[-+−]?[$€£¥]?\s*\d[\d.,]*(?:/\d+)?(?:\s*(?:%|°|\p{L}{1,12}))?"
 _ENDS_IN_NUMBER = r"\d[\d.,]*\s*(?:\p{L}{1,12}|[^\w\s]){0,3}\z"
 _ARITHMETIC = r"\d\s*[-+*/×÷=]\s*\W?\d"
+_CODE = r"\A[!-~]{0,40}\d[!-~]{0,40}\z"
 _LETTER = r"\W{0,3}[A-Z]\W{0,3}"
 _OPTIONS = r"(?m)(?:^|[\s\[(])[\[(]?B[).:\]]"  # the second option that a request lists
-_SENTENCE_END = r"[.!?…。！？]\W*\z"
+_SENTENCE_END = r"[.!?…。！？]\W*$"
 # An answer begins after words such as `####`, `Answer:` or `The answer is`.
 _TOKEN = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]+")
 _MARKER, _MARKER_TOKENS = re.compile(r"#\Z|\w\W*:\W{0,2}\Z|\b(?:is|are|ist|sind|est|es|son)\Z"), 4
@@ -92,8 +93,7 @@ def recognise_task(pairs: pl.DataFrame) -> RecognisedTask:
     read = given.sort(pl.struct("output", "input").hash(), "output", "input").head(_READ)
     outputs = read["output"]
     if (queries := int(outputs.str.contains(_SQL).sum())) >= _MOST * len(read):
-        says = f"{_of(queries, len(read))} are SQL queries"
-        return RecognisedTask("sql", says, len(read), queries, {"kind": "same_result"}, (ADD_DATABASE,))
+        return _found("sql", "are SQL queries", queries, len(read), {"kind": "same_result"}, ADD_DATABASE)
     found = _labels(given) or _records(read) or _answers(read) or _short_answers(read)
     if found and found.rows < len(given):
         return replace(found, says=f"Of {len(given):,} outputs a sample was read: {found.says}")
@@ -108,9 +108,15 @@ def recognise_task(pairs: pl.DataFrame) -> RecognisedTask:
     )
 
 
-def _of(follows: int, rows: int) -> str:
-    """`4,893 of 4,900 outputs`; `4,900 outputs` if all are meant."""
-    return say.count(rows, "output") if follows == rows else f"{follows:,} of {say.count(rows, 'output')}"
+def _found(
+    task: Task, what: str, follows: int, rows: int, rule: Mapping[str, Any], *notes: str, recurs: bool = False
+) -> RecognisedTask:
+    """The task of `rows` outputs, of which `follows` are `what`; the others are counted in a sentence."""
+    which, rest = say.count(rows, "output"), rows - follows
+    if rest:
+        which = f"{follows:,} of {which}"
+        notes = (f"{say.count(rest, 'output')} {'is' if rest == 1 else 'are'} of another form.", *notes)
+    return RecognisedTask(task, f"{which} {what}", rows, follows, rule, notes, recurs)
 
 
 def _share(which: pl.Series) -> float:
@@ -146,15 +152,9 @@ def _labels(given: pl.DataFrame) -> RecognisedTask | None:
     rest = int(outputs.is_in(odd).sum())
     if rest > (1 - _MOST) * len(given):
         return None
-    what = "sets of " if are_sets else ""
-    says = f"{_of(len(given) - rest, len(given))} are {what}{say.count(len(spellings), 'label')}"
-    notes = [*_case_notes(spellings)]
-    if rest:
-        notes.append(
-            f"{say.count(rest, 'output')} {'is' if rest == 1 else 'are'} none of them, such as {quoted(min(odd)[:40])}."
-        )
+    what = f"are {'sets of ' if are_sets else ''}{say.count(len(spellings), 'label')}"
     rule = {"kind": "label", "labels": list(spellings)}
-    return RecognisedTask("labels", says, len(given), len(given) - rest, rule, tuple(notes), recurs=True)
+    return _found("labels", what, len(given) - rest, len(given), rule, *_case_notes(spellings), recurs=True)
 
 
 def _set_of(text: str) -> Sequence[str] | None:
@@ -162,7 +162,10 @@ def _set_of(text: str) -> Sequence[str] | None:
     if text.startswith("{"):
         return None
     parts = parts_of(text)
-    short = all(len(part) <= _LABEL_CHARACTERS and len(part.split()) <= _LABEL_WORDS for part in parts)
+    most = (
+        _LABEL_WORDS if re.search(_SENTENCE_END, text) else _PATH_WORDS
+    )  # `Garden > Tools > Hand tools` is no sentence
+    short = all(len(part) <= _LABEL_CHARACTERS and len(re.findall(r"\w+", part)) <= most for part in parts)
     return parts if parts and short else None
 
 
@@ -214,14 +217,10 @@ def _records(read: pl.DataFrame) -> RecognisedTask | None:
     plain = [name for name in seen if name not in free]
     if not plain or (free and any("[" in name for name in seen)):
         return None
-    notes, form = [], "JSON" if json else "named values"
-    if follows < len(texts):
-        notes.append(f"{say.count(len(texts) - follows, 'output')} cannot be compared, as they are not {form}.")
-    if free:
-        notes.append(f"Free text is not compared: {listed(list(map(quoted, free)))}.")
+    notes = [f"Free text is not compared: {listed(list(map(quoted, free)))}."] if free else []
     rule = {"kind": "same_fields", **({"fields": {name: {} for name in plain}} if free else {})}
-    says = f"{_of(follows, len(texts))} are {form} with {say.count(len(seen), 'field')}"
-    return RecognisedTask("fields", says, len(texts), follows, rule, tuple(notes), recurs=json)
+    what = f"are {'JSON' if json else 'named values'} with {say.count(len(seen), 'field')}"
+    return _found("fields", what, follows, len(texts), rule, *notes, recurs=json)
 
 
 def _answers(read: pl.DataFrame) -> RecognisedTask | None:
@@ -229,24 +228,25 @@ def _answers(read: pl.DataFrame) -> RecognisedTask | None:
     texts = read["output"]
     options = _share(read["input"].str.contains(_OPTIONS)) >= _ASKED
 
-    def task(says: str, follows: int, rule: Mapping[str, Any], *, of: int = len(texts), recurs: bool = False) -> Any:
-        none = of - follows
-        notes = (f"{say.count(none, 'output')} {'has' if none == 1 else 'have'} no such answer.",) if none else ()
-        return RecognisedTask("answer", f"{_of(follows, of)} {says}", of, follows, rule, notes, recurs=recurs)
+    def answers(
+        what: str, follows: int, rows: int, kind: str, *, recurs: bool = False, **parameters: Any
+    ) -> RecognisedTask:
+        return _found("answer", what, follows, rows, {"kind": kind, **parameters}, recurs=recurs)
 
-    boxed, numbers = texts.str.contains(r"\\boxed\{"), texts.str.contains(rf"\A{_NUMBER}\z")
+    n = len(texts)
+    boxed, numbers, codes = (texts.str.contains(form) for form in (r"\\boxed\{", rf"\A{_NUMBER}\z", _CODE))
     if _share(boxed) >= _MOST:
-        return task(r"have their answer in \boxed{}", int(boxed.sum()), {"kind": "final_answer", "take": "boxed"})
+        return answers(r"have their answer in \boxed{}", int(boxed.sum()), n, "final_answer", take="boxed")
     if _share(numbers) >= _MOST:
-        return task("are a number", int(numbers.sum()), {"kind": "equals", "tolerance": 0}, recurs=True)
+        return answers("are a number", int(numbers.sum()), n, "equals", tolerance=0, recurs=True)
+    if not options and _share(codes) >= _MOST:
+        return answers("are one code, date or other word with digits", int(codes.sum()), n, "equals", recurs=True)
     some = read.head(_READ_CLOSELY)
     ends, n = some["output"].to_list(), len(some)
     if options:
         named = sum(FinalAnswerParameters("letter").answer(text) is not None for text in ends)
         if named >= _MOST * n:
-            return task(
-                "name the letter of a choice", named, {"kind": "final_answer", "take": "letter"}, of=n, recurs=True
-            )
+            return answers("name the letter of a choice", named, n, "final_answer", take="letter", recurs=True)
     # A text that only describes something also ends in `Weight: 3 kg`.
     reasoned = _share(some["output"].str.contains(_ARITHMETIC)) >= _ASKED
     marker = _common_marker(ends) if reasoned or _ask(some["input"]) else None
@@ -255,11 +255,11 @@ def _answers(read: pl.DataFrame) -> RecognisedTask | None:
         tails = some.with_columns(answer=pl.Series(map(after.answer, ends), dtype=pl.String)).drop_nulls()
         copied = contained(tails["input"].str.to_lowercase(), tails["answer"].str.to_lowercase())
         if tails["answer"].n_unique() > 1 and _share(copied) < _MOST:
-            rule = {"kind": "final_answer", "take": "after_marker", "marker": marker}
-            return task(f"end with an answer after {quoted(marker)}", len(tails), rule, of=n)
+            what = f"end with an answer after {quoted(marker)}"
+            return answers(what, len(tails), n, "final_answer", take="after_marker", marker=marker)
     ending = int(some["output"].str.contains(_ENDS_IN_NUMBER).sum())
     if reasoned and ending >= _MOST * n:
-        return task("end with a number", ending, {"kind": "final_answer", "take": "last_number"}, of=n)
+        return answers("end with a number", ending, n, "final_answer", take="last_number")
     return None
 
 
@@ -299,5 +299,4 @@ def _short_answers(read: pl.DataFrame) -> RecognisedTask | None:
         return None
     rule = {"kind": "equals", "ignore": ["case", "punctuation", "articles"], "tolerance": 0}
     note = "Other right wordings count if a column `references` lists them."
-    says = f"{_of(int(short.sum()), len(read))} are answers of a few words"
-    return RecognisedTask("answer", says, len(read), int(short.sum()), rule, (note,), recurs=True)
+    return _found("answer", "are answers of a few words", int(short.sum()), len(read), rule, note, recurs=True)

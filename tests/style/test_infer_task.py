@@ -46,9 +46,15 @@ def orders(n, **more):
 
 
 LABELS = ["refund", "delivery", "other"]
+PATHS = [f"Home & Garden > Kitchen & Dining > Tools, {one} > {one.title()} & more" for one in LABELS]
 RECOGNISED = {
     "labels": (table([LABELS[n % 3] for n in range(60)]), "labels", {"kind": "label", "labels": sorted(LABELS)}),
     "classes by number": (table([str(n % 4) for n in range(60)]), "labels", {"kind": "label", "labels": list("0123")}),
+    "paths of categories": (
+        table([PATHS[n % 3] for n in range(60)]), "labels", {"kind": "label", "labels": sorted(PATHS)}
+    ),
+    "replies that recur": (table([f"Thank you, we will look into the {LABELS[n % 3]} soon." for n in range(60)]), "text", None),
+    "dates": (table([f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(60)]), "answer", {"kind": "equals"}),
     "sets of labels": (
         table([", ".join(Random(n).sample(LABELS, 1 + n % 2)) for n in range(120)]), "labels",
         {"kind": "label", "labels": sorted(LABELS)},
@@ -159,7 +165,7 @@ def test_labels_that_differ_by_case_count_as_one_and_are_said():
 def test_outputs_that_are_not_json_among_json_are_counted():
     found = recognise_task(table([json.dumps(orders(n)) for n in range(95)] + ["nothing found"] * 5))
     assert (found.task, found.rows, found.follows) == ("fields", 100, 95)
-    assert found.notes == ("5 outputs cannot be compared, as they are not JSON.",)
+    assert found.notes == ("5 outputs are of another form.",)
 
 
 def test_outputs_without_an_answer_among_answers_are_counted():
@@ -168,7 +174,7 @@ def test_outputs_without_an_answer_among_answers_are_counted():
         pairs.with_columns(output=pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("No.")).otherwise("output"))
     )
     assert (found.rule, found.rows, found.follows) == (RECOGNISED["after ####"][2], 60, 57)
-    assert found.notes == ("3 outputs have no such answer.",)
+    assert found.notes == ("3 outputs are of another form.",)
 
 
 def test_the_form_of_some_outputs_is_named_where_no_task_is_recognised():
