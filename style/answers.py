@@ -17,13 +17,14 @@ _ARTICLES = frozenset(
      "les", "un", "une", "il", "lo", "gli", "i", "uno", "una", "el", "los", "las", "o", "os", "as", "um", "uma", "de", "het",
      "een"]
 )  # fmt: skip
+_WIDE = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")  # spaces of other widths, or at which no line breaks
 _APOSTROPHE = re.compile(r"\b[ldLD]['’](?=\w)")
 _MINUS = ("-", "\u2212", "minus")
 
 
 def normal_text(text: str, ignore: Collection[Ignored] = ()) -> str:
-    """The text without outer white space and what is ignored, in one Unicode form."""
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").strip()
+    """The text without outer white space and what is ignored, in one Unicode form and with one kind of space."""
+    text = _WIDE.sub(" ", unicodedata.normalize("NFC", text).replace("\r\n", "\n")).strip()
     if "line_order" in ignore:
         text = "\n".join(sorted(filter(None, map(str.strip, text.split("\n")))))
     if "case" in ignore:
@@ -32,9 +33,11 @@ def normal_text(text: str, ignore: Collection[Ignored] = ()) -> str:
         parts = unicodedata.normalize("NFD", text)
         text = unicodedata.normalize("NFC", "".join(c for c in parts if not unicodedata.combining(c)))
     if "articles" in ignore:
-        text = " ".join(word for word in _APOSTROPHE.sub("", text).split(" ") if word.casefold() not in _ARTICLES)
+        *words, last = _APOSTROPHE.sub("", text).split(" ")  # at the end stands no article: `World War I`, `vitamin A`
+        text = " ".join([*(word for word in words if word.casefold() not in _ARTICLES), last])
     if "punctuation" in ignore:
-        text = "".join(c for c in text if not unicodedata.category(c).startswith("P")).strip()
+        text = "".join(c for c in text if not unicodedata.category(c).startswith("P"))
+        text = re.sub(" +", " ", text).strip()  # `spider - man`
     if "space" in ignore:
         text = " ".join(text.split())
     return text

@@ -55,11 +55,15 @@ SAME = [
     ("{kind: final_answer, take: last_number}", "She makes $18.00 every day.", "2 * 9 = 18\n#### 18"),
     ("{kind: final_answer, take: last_number}", "that is 20 cups of feed", "20"),
     ("{kind: final_answer, take: last_number}", "in all 3", "3 km"),
+    ("{kind: equals}", "Category\u00a04", "Category 4"),
+    ("{kind: equals, ignore: [punctuation]}", "Spider - Man", "Spider Man"),
+    ("{kind: equals, ignore: [articles]}", "the Tower of the north", "Tower of north"),
     ("{kind: final_answer, take: letter}", "**B**", "B) Lyon"),
     ("{kind: same_result}", "select  A from t where b = 'X y' -- done", "SELECT a FROM t WHERE b = 'X y';"),
     ("{kind: similar, measure: token_f1, at_least: 1}", "b a", "A b"),
 ]
 OTHER = [
+    ("{kind: equals, ignore: [articles]}", "World War", "World War I", None),
     ("{kind: equals}", "Paris is big", "Paris is small", 'found "big", expected "small"'),
     ("{kind: equals, tolerance: 0}", "5 km", "5", None),
     ("{kind: equals, tolerance: 0}", "-5", "5", None),
