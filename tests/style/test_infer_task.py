@@ -42,11 +42,11 @@ def choices(say):
 
 def orders(n, **more):
     draw = Random(n)
-    return {"item": draw.choice(THINGS), "town": draw.choice(TOWNS), "count": n} | more
+    return {"item": f"a large {draw.choice(THINGS)}", "town": draw.choice(TOWNS), "count": n} | more
 
 
 LABELS = ["refund", "delivery", "other"]
-PATHS = [f"Home & Garden > Kitchen & Dining > Tools, {one} > {one.title()} & more" for one in LABELS]
+PATHS = [f"Home & Garden > Kitchen & Dining > Tools > {one} & more" for one in LABELS]
 RECOGNISED = {
     "labels": (table([LABELS[n % 3] for n in range(60)]), "labels", {"kind": "label", "labels": sorted(LABELS)}),
     "classes by number": (table([str(n % 4) for n in range(60)]), "labels", {"kind": "label", "labels": list("0123")}),
@@ -65,6 +65,9 @@ RECOGNISED = {
     ),
     "JSON": (table([json.dumps(orders(n)) for n in range(60)]), "fields", {"kind": "same_fields"}),
     "JSON, 36% empty": (table([json.dumps(orders(n)) if n % 3 else "{}" for n in range(60)]), "fields", {"kind": "same_fields"}),
+    "JSON among texts": (
+        table([json.dumps(orders(n)) if n % 7 else sentence(n) for n in range(60)]), "fields", {"kind": "same_fields"}
+    ),
     "JSON with free text": (
         table([json.dumps(orders(n, note=sentence(n))) for n in range(60)]), "fields",
         {"kind": "same_fields", "fields": {"item": {}, "town": {}, "count": {}}},
@@ -112,6 +115,9 @@ RECOGNISED = {
     "short texts that nothing asks for": (table([f"{Random(n).choice(TOWNS)} {n}" for n in range(60)]), "text", None),
     "texts that end in a fact": (table([f"{sentence(n)} Weight: {n + 3}.5 kg" for n in range(60)]), "text", None),
     "records of free text": (table([json.dumps({"text": sentence(n)}) for n in range(60)]), "text", None),
+    "labels among names": (
+        table([LABELS[n % 3] if n % 5 else f"{THINGS[n % 12]} {n}" for n in range(100)]), "text", None
+    ),
     "half and half": (table([json.dumps(orders(n)) if n % 2 else sentence(n) for n in range(60)]), "text", None),
     "too few": (table(["yes", "no"] * 8), "text", None),
 }  # fmt: skip
@@ -134,7 +140,7 @@ def test_the_rule_accepts_the_references_and_no_other_answer(name):
     assert set(check_outputs(references, style).status.to_series()) == {"pass"}
     others = references.with_columns(output=pl.col("output").gather((pl.int_range(pl.len()) + 1) % pl.len()))
     wrong = others.filter(pl.col("output") != pl.col("references").list.first())
-    assert (check_outputs(wrong, style).status.to_series() == "fail").mean() > 0.9
+    assert (check_outputs(wrong, style).status.to_series() == "pass").mean() < 0.1
 
 
 one_label = st.text("abcdef ", min_size=1, max_size=12).filter(str.strip)
