@@ -72,7 +72,10 @@ class RecognisedTask:
     @property
     def sentence(self) -> str:
         """The evidence, and how outputs are compared with the right answer, or that they are not."""
-        how = f"`{self.rule['kind']}` compares them with the right answers." if self.rule else NOT_COMPARED
+        unknown = (
+            NOT_COMPARED if self.rows >= _FEWEST else "Add examples, or state the rule that compares them yourself."
+        )
+        how = f"`{self.rule['kind']}` compares them with the right answers." if self.rule else unknown
         return " ".join([f"{self.says}.", *self.notes, how])
 
 

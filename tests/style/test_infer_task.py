@@ -129,7 +129,7 @@ def test_the_task_is_recognised_with_the_rule_that_compares(name):
     found = recognise_task(pairs)
     assert (found.task, found.rule) == (task, rule)
     assert recognise_task(pairs.sample(fraction=1.0, shuffle=True, seed=1)) == found
-    assert ("No rule here compares with a reference" in found.sentence) == (rule is None)
+    assert ("No rule here compares with a reference" in found.sentence) == (rule is None and name != "too few")
 
 
 @pytest.mark.parametrize("name", [name for name, (_, _, rule) in RECOGNISED.items() if rule])
