@@ -171,8 +171,7 @@ does), or *either* (between these).
 
 All 17 rows of table 12 of [LoRA Land](https://arxiv.org/abs/2405.00732) (version 1) whose metric is accuracy: the better
 of GPT-3.5 Turbo and GPT-4 with a prompt, and the best of ten models of at most 7 billion parameters after training. The
-outputs of
-these models are not public, so 1,000 outputs were made for each row of which exactly the published share is right.
+outputs of these models are not public, so 1,000 outputs were made for each row, of which exactly the published share is right.
 """
 SETS_HEAD = ["", *"""## Data sets
 
