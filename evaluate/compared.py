@@ -57,7 +57,7 @@ def compare_with_rivals(
     if roi is not None:
         money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
-            seed=scored.seed,
+            good=results.good, seed=scored.seed,
         )  # fmt: skip
     # The variant in use today: the stated baseline, else `prompted`.
     today = next((name for name in (baseline, "prompted") if name in names), None)

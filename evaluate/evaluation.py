@@ -33,6 +33,7 @@ from .rivals.standing import untrained_names
 from .scores.correctness import correctness_of_all
 from .scores.groups import grouped_requests, with_references
 from .scores.quality import (
+    good_word,
     quality_of_all,
     scored_rows,
     share_of,
@@ -113,6 +114,7 @@ def _results(
         project=context.project,
         created=context.created,
         verdict=None,
+        good=good_word(scores.values(), rows),
         quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,

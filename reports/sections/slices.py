@@ -32,7 +32,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
     shown = {
         "rows": [_row(run, row) for row in found],
         "most_rows": MOST_ROWS,
-        "whose": named(run.candidate),
+        "whose": named(run.candidate, run.results),
         "routing": _routing(run) if texts else "",
     }
     return Section("slices", "Parts of the requests", _lead(run, found), "slices", shown)
@@ -40,7 +40,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
 
 def _lead(run: StoredRun, found: list[Slice]) -> str:
     """In how many parts the candidate is surely worse."""
-    who = named(run.candidate)
+    who = named(run.candidate, run.results)
     parts = dict.fromkeys(row.words for row in found)
     worse = dict.fromkeys(row.words for row in found if row.worse)
     if not worse:
@@ -67,6 +67,6 @@ def _routing(run: StoredRun) -> str:
         return ""
     parts = " or ".join(each.words for each in routing.excepted)
     return (
-        f"If requests where {parts} go to {named(routing.rival)}, {say.percent(routing.share_of_requests)} of all do, and "
-        f"{say.percent(routing.acceptable.share)} of all outputs are acceptable on these cases, by which the parts were chosen."
+        f"If requests where {parts} go to {named(routing.rival, run.results)}, {say.percent(routing.share_of_requests)} of all do, and "
+        f"{say.percent(routing.acceptable.share)} of all outputs are {run.results.good} on these cases, by which the parts were chosen."
     )
