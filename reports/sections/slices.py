@@ -66,7 +66,8 @@ def _routing(run: StoredRun) -> str:
     if routing is None:
         return ""
     parts = " or ".join(each.words for each in routing.excepted)
+    rival, good = named(routing.rival, run.results), run.results.good
     return (
-        f"If requests where {parts} go to {named(routing.rival, run.results)}, {say.percent(routing.share_of_requests)} of all do, and "
-        f"{say.percent(routing.acceptable.share)} of all outputs are {run.results.good} on these cases, by which the parts were chosen."
+        f"If requests where {parts} go to {rival}, {say.percent(routing.share_of_requests)} of all do, and "
+        f"{say.percent(routing.acceptable.share)} of all outputs are {good} on these cases, by which the parts were chosen."
     )
