@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
-from ...style import field_text
+from ...style import right_answers
 from ..results import Requests
 from ..statistics.intervals import Repeating
 
@@ -52,14 +52,10 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
 def with_references(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> pl.DataFrame:
     """The pairs with `references`, the right answers of each: its own output, those in a column `references` of the data,
     and those of the other pairs with the same request."""
-    requests, own = _requests(pairs, identifiers), []
+    requests, own = _requests(pairs, identifiers), right_answers(pairs).to_list()
     of_request: defaultdict[Any, dict[str, None]] = defaultdict(dict)
-    metas = pairs["meta"].to_list() if "meta" in pairs.columns else [None] * len(pairs)
-    for output, meta, request in zip(pairs["output"], metas, requests, strict=True):
-        stated = json.loads(meta).get("references") if meta and '"references"' in meta else None
-        texts = map(field_text, [output, *(stated if isinstance(stated, list) else [stated])])
-        own.append([text for text in texts if text.strip()])
-        of_request[request].update(dict.fromkeys(own[-1]))
+    for request, texts in zip(requests, own, strict=True):
+        of_request[request].update(dict.fromkeys(texts))
     every = [list(dict.fromkeys([*texts, *of_request[request]])) for texts, request in zip(own, requests, strict=True)]
     return pairs.with_columns(references=pl.Series(every, dtype=pl.List(pl.String)))
 

@@ -164,6 +164,15 @@ def _unmeasured(case: _Case) -> str | None:
     return f"Not every way without training was measured: {listed(names)} may do as well."
 
 
+def _near_misses(case: _Case) -> str | None:
+    """The rules accept wrong outputs, and the verdict rests on the share that they accept."""
+    found = None if case.results.style is None else case.results.style.near_misses
+    worse = case.decision == "keep prompting" and bool(case.evidence.better_rivals)
+    if found is None or found.rule is None or not (case.decision == "fine-tune" or worse):
+        return None
+    return f"{found.sentence} {found.unseen}"
+
+
 # --- the cases ------------------------------------------------------------------------------------------------------
 
 
@@ -328,8 +337,15 @@ def _contradicted(case: _Case) -> str | None:
     parts = () if results.correctness is None else results.correctness.differences or ()
     lost = [part for part in parts if part.high < 0 and part.p_holm is not None and part.p_holm < SIGNIFICANT]
     if lost:
-        shown = listed([f"“{part.name}” by {say.points(-part.value)}" for part in lost[:MOST_PARTS]])
+        shown = listed(
+            [
+                f"“{part.name}” by {say.points(-part.value)} (range {say.points(-part.high)} to {say.points(-part.low)})"
+                for part in lost[:MOST_PARTS]
+            ]
+        )
         return f"The rules accept as many outputs, but {name} is right less often than {other} in {shown}."
+    if results.correctness is not None and results.correctness.metric in ("labels", "answer", "query"):
+        return None  # whose text says nothing more
     found = None if comparison.similarity is None else comparison.similarity.chrf
     if found is None or found.high is None or found.high >= 0 or found.value is None or found.low is None:
         return None
@@ -343,6 +359,7 @@ def _contradicted(case: _Case) -> str | None:
 DOUBTS: dict[str, Callable[[_Case], str | None]] = {
     "contradicted": _contradicted,
     "template": _template,
+    "near_misses": _near_misses,
     "answers_in_train": _answers_in_train,
     "cheaper_way": _cheaper_way,
     "facts": _facts,

@@ -247,6 +247,11 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
             return do, "What the rules do not see is not part of the acceptable share."
+        case "near_misses":
+            style = evidence.results.style
+            rule = None if style is None or style.near_misses is None else style.near_misses.rule
+            do = f"add a rule `{rule}` to the style, which compares each output with its reference; then run again"
+            return do, "How many of the accepted outputs are wrong is not known."
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":
