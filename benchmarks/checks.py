@@ -3,7 +3,8 @@
 Run: python benchmarks/checks.py [--rows 50000]; it prints a Markdown table. For a kind that needs another shape (JSON,
 sections, a list, key-value lines) the same catalogue lines are converted to it. Timed: finding the violations, with
 parsing the fields of each request if the kind needs them, after a warm-up on other rows; then finding and repairing them,
-with all repairs that the kind has, its safe ones compared for facts.
+with all repairs that the kind has, its safe ones compared for facts. Kinds about correctness compare with a reference, from
+which every second output differs.
 """
 
 import argparse
@@ -54,7 +55,22 @@ ENTRIES = {
     "language": "is: en",
     "readability": "grade_max: 12",
     "no_repeats": "words: 6, of_input: true",
+    "equals": "ignore: [case, punctuation]",
+    "label": "ignore_case: true",
+    "same_fields": "ignore: [case]",
+    "final_answer": "take: last_number",
+    "same_result": "",
+    "similar": "measure: chrf, at_least: 0.9",
     "python": "call: json.loads",
+}
+# For the kinds that compare with a reference: that of a catalogue line; its output differs in every second row.
+REFERENCES: dict[str, Callable[[str, int], str]] = {
+    "equals": lambda line, row: line,
+    "label": lambda line, row: f"label {row % 150}",
+    "same_fields": lambda line, row: json.dumps(dict(enumerate(line.split(", ")))),
+    "final_answer": lambda line, row: f"{line}, so the answer is {row}",
+    "same_result": lambda line, row: f"SELECT part FROM parts WHERE description = '{line}' AND row = {row}",
+    "similar": lambda line, row: line,
 }
 
 
@@ -119,6 +135,10 @@ def _row(kind: str, pairs: pl.DataFrame) -> str:
     entry = ENTRIES[kind]
     if shape := SHAPES.get(kind):
         pairs = pairs.with_columns(output=pl.Series([shape(text.split(", ")) for text in pairs["output"]]))
+    if reference := REFERENCES.get(kind):
+        right = [reference(line, row) for row, line in enumerate(pairs["output"])]
+        given = [text[:-2] + "7" + text[-1] if row % 2 else text for row, text in enumerate(right)]
+        pairs = pairs.with_columns(output=pl.Series(given), references=pl.Series([[text] for text in right]))
     check = yaml.safe_load(f"{{kind: {kind}{', ' if entry else ''}{entry}}}")
     style = parse_style(yaml.safe_dump({"checks": [check]}), allow_code=True)
     check_outputs(pairs.head(500).with_columns(pl.col("output") + " x"), style)

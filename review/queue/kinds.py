@@ -92,9 +92,6 @@ KINDS = (
     ),
 )  # fmt: skip
 
-ACTIONS = frozenset(action.name for kind in KINDS for action in kind.actions)
-
-
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
 

@@ -20,9 +20,10 @@ from .equals import shown, with_references
 
 _SECONDS = 2.0  # of one query
 _ROWS = 100_000  # of one result
-_MEMORY = 256 * 1024 * 1024  # bytes that SQLite may take for all queries
-_LONGEST = 10_000_000  # bytes of one value
-_INSTRUCTIONS = 10_000  # of SQLite's machine between two looks at the clock
+_MEMORY = 256 * 1024 * 1024  # bytes that SQLite may take for all queries, and as many for one result
+_LONGEST = 1_000_000  # bytes of one value or row
+_PATTERN = 1_000  # bytes of a pattern of LIKE; the time of one comparison grows with the product of both
+_INSTRUCTIONS = 1_000  # of SQLite's machine between two looks at the clock
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 # Literals, quoted names, comments (open ones go to the end), white space, and the rest.
 _PIECES = re.compile(
@@ -61,7 +62,9 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
     how = "mode=ro" if Path(f"{file}-wal").exists() else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"{file.resolve().as_uri()}?{how}", uri=True)) as connection:
         connection.execute(f"PRAGMA hard_heap_limit = {_MEMORY}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # a sort counts towards the limit and leaves no file
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, _PATTERN)
         connection.execute(
             "SELECT count(*) FROM sqlite_master"
         ).fetchall()  # not SQLite, encrypted or locked: told here
@@ -90,7 +93,12 @@ def _run(connection: sqlite3.Connection, query: str) -> _Result:
     connection.set_progress_handler(lambda: time.monotonic() > until, _INSTRUCTIONS)
     try:
         with closing(connection.execute(query)) as cursor:
-            rows = cursor.fetchmany(_ROWS + 1)
+            rows, size = list[tuple[Any, ...]](), 0
+            for row in cursor:
+                rows.append(tuple(map(_value, row)))
+                size += sum(len(value) for value in row if isinstance(value, str | bytes))
+                if len(rows) > _ROWS or size > _MEMORY:
+                    return _Result(failure=f"the query gives more than {_ROWS:,} rows or {_MEMORY // 10**6} MB")
     except sqlite3.OperationalError as error:
         slow = "interrupted" in str(error)
         return _Result(failure=f"the query takes longer than {_SECONDS:g} seconds" if slow else _told(error))
@@ -98,9 +106,7 @@ def _run(connection: sqlite3.Connection, query: str) -> _Result:
         return _Result(failure="the query takes too much memory")
     except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
         return _Result(failure=_told(error))
-    if len(rows) > _ROWS:
-        return _Result(failure=f"the query gives more than {_ROWS:,} rows")
-    return _Result([tuple(map(_value, row)) for row in rows])
+    return _Result(rows)
 
 
 def _told(error: Exception) -> str:

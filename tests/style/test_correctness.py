@@ -216,6 +216,9 @@ def test_the_order_counts_where_the_reference_itself_orders(database):
     ("SELECT count(*) FROM item a, item b, item c, item d, item e, item f", "takes longer than 2 seconds"),
     ("SELECT a.id FROM item a, item b, item c, item d", "gives more than 100,000 rows"),
     ("SELECT hex(zeroblob(900000000))", "SQLite says: string or blob too big"),
+    ("SELECT zeroblob(900000) FROM item a, item b, item c", "gives more than 100,000 rows or 268 MB"),
+    ("SELECT a.name FROM item a, item b, item c, item d ORDER BY random()", "takes"),
+    ("SELECT 1 FROM item WHERE name LIKE '%' || hex(zeroblob(900)) || '%'", "SQLite says: LIKE or GLOB pattern too complex"),
     ("", "SQLite says:"),
 ])  # fmt: skip
 def test_a_hostile_query_ends_within_its_limits_and_leaves_nothing(database, query, said):
