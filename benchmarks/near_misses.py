@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def own_share(pairs: pl.DataFrame, style: StyleSchema) -> float:
 
 
 def show(name: str, held: pl.DataFrame, style: StyleSchema, count: int) -> None:
-    """Prints near misses of each kind, and then survivors, with the request and its own output."""
+    """Prints near misses, and then those that no must rule rejects, each with its request and the closest reference."""
     columns = pair_columns(sample(held))
     right = check_columns(columns, style).shares()["acceptable"].fill_null(True)
     columns = columns.changed(right.arg_true().to_list(), columns.output.filter(right))
@@ -115,8 +116,9 @@ def show(name: str, held: pl.DataFrame, style: StyleSchema, count: int) -> None:
     )
     for title, rows in (("near misses", table), ("survivors", table.filter(~pl.col("caught")))):
         for number, row in enumerate(rows.sample(min(count, len(rows)), seed=5, shuffle=True).iter_rows(named=True), 1):
-            print(f"\n{name}, {title} {number}: {row['kind']}\n  request   {row['input'][-600:]!r}")
-            print(*(f"  reference {text!r}" for text in row["own"][:4]), f"  near miss {row['text']!r}", sep="\n")
+            (closest,) = get_close_matches(row["text"], row["own"], n=1, cutoff=0)
+            print(f"\n{name}, {title} {number}: {row['kind']}\n  request   {row['input'][-400:]!r}")
+            print(f"  closest of {len(row['own'])} references {closest!r}\n  near miss {row['text']!r}")
 
 
 def measure(
@@ -164,10 +166,9 @@ def main() -> None:
             print(line, flush=True)
             lines.append(line)
             for kind, one in (after.by_kind if after else {}).items():
-                earlier = before.by_kind[kind].caught if before else 0.0
-                by_kind.append(
-                    f"| {name} | {kind} | {one.n} | {earlier:.0%} | {one.caught:.0%} | {one.with_should:.0%} |"
-                )
+                earlier = before.by_kind.get(kind) if before else None
+                without = "-" if earlier is None else f"{earlier.caught:.0%}"
+                by_kind.append(f"| {name} | {kind} | {one.n} | {without} | {one.caught:.0%} | {one.with_should:.0%} |")
     print("\n| data | rows | own pass without | with | near misses caught without | with | learnt | seconds |")
     print("|---|---|---|---|---|---|---|---|", *lines, sep="\n")
     print(

@@ -18,7 +18,7 @@ _WORDS = {
     "ru": "не нет без никогда ни",
 }
 LANGUAGES = tuple(_WORDS)
-_LONG_WORD = re.compile(r"\b[^\W\d_]{4,}")
+_LONG_WORD = re.compile(r"(?<!\S)[^\W\d_]{4,}")
 
 
 def negation_pattern(*languages: str) -> str:

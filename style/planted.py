@@ -19,7 +19,7 @@ from .columns import Columns
 from .fields import field_text
 from .kinds.language import main_language
 from .kinds.same_fields import FieldRule, SameFieldsParameters, compare_records, record_of
-from .negations import negated, negation_language
+from .negations import LANGUAGES, negated, negation_language
 from .schema import Wordings
 from .scope import pieces_of
 from .slots import masked, writes_fields
@@ -133,7 +133,7 @@ class _Maker:
                 pool[value.name].append(self.texts[row][value.start : value.end])
         self.pool = {name: list(dict.fromkeys(texts)) for name, texts in pool.items()}
         main = main_language(columns.output)
-        self.language = negation_language(self.texts, main) or negation_language(self.requests, main)
+        self.language = main if main in LANGUAGES else negation_language(self.texts, main)
         self._words = [frozenset(map(str.lower, _WORDS.findall(text))) for text in self.requests]
 
     def _copied(self) -> list[list[_Value]]:
@@ -188,9 +188,9 @@ class _Maker:
         values = self._copies(row)[:20]
         if not values:
             return None
-        # Values with nothing but commas or spaces between them are a list, whose order says nothing.
+        # The order of values with nothing but commas, spaces or an equals sign between them says nothing.
         between = (self.texts[row][a.end : b.start] for a, b in pairwise(values))
-        lists = accumulate((bool(_CLAUSE.sub("", text).strip()) for text in between), initial=0)
+        lists = accumulate((bool(_CLAUSE.sub("", text).strip(" =")) for text in between), initial=0)
         pairs = []
         for (a, one), (b, other) in combinations(zip(values, lists, strict=True), 2):
             same_field = a.name and a.name == b.name
@@ -202,15 +202,13 @@ class _Maker:
         return self._with(row, (a, self._text(row, b)), (b, self._text(row, a)))
 
     def other_value(self, row: int, random: Random) -> str | None:
-        given = self.requests[row].lower()
+        said = "\n".join([self.requests[row], *self._right[self._keys[row]]]).lower()
         own = [v for v in self.values[row] if v.name]
         random.shuffle(own)
         for value in own:
             old = self._text(row, value)
             others = [
-                text
-                for text in self.pool[value.name]
-                if text.lower() not in given and not self._equal(value, old, text)
+                text for text in self.pool[value.name] if text.lower() not in said and not self._equal(value, old, text)
             ]
             if others:
                 return self._with(row, (value, random.choice(others)))
