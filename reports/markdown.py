@@ -13,7 +13,6 @@ from ..core import unbroken as say
 from ..evaluate.results import Gate, Money, VariantCost
 from .sections import judgements, next_steps, rivals
 from .sections.curation.changed import edited_values
-from .sections.curation.style import caught_rows
 from .sections.first_screen import Headline
 from .sections.gates import gate_rows
 from .sections.money.money import money_rows
@@ -55,8 +54,8 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
         "report.md.j2", project=project, headline=headline,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), ways=way_rows(run), rivals=rivals.lead(run),
-        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run), caught=caught_rows(run.results.style),
-        misses=run.results.style.near_misses if run.results.style else None, money=money_lines(run.results.money),
+        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run),
+        misses=run.results.style and run.results.style.near_misses, money=money_lines(run.results.money),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), judged=judged,
         gates=gate_lines(run.results.gates or ()), verdicts=run.results.verdicts,
