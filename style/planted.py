@@ -29,6 +29,7 @@ MISSED = 150  # examples with near misses: with one of each kind, some thousand 
 _LONGEST = 2_000  # characters of an output and of a request: one fact of a document is lost in it
 _MOST_WORDS = 12  # of a span that an output shares with its request
 _LABEL_CHARACTERS, _LABEL_WORDS, _LABEL_RECURS = 60, 5, 3
+NEAREST = "nearest request"
 _SIGN_SHARE = 0.25  # of changed numbers
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 # A sign before a number, or the place of one before a number that stands alone.
@@ -295,9 +296,9 @@ _KINDS: Mapping[str, Callable[[_Maker, int, Random], str | None]] = {
     "sentence omitted": _Maker.sentence,
     "negation changed": _Maker.negation,
     "number changed": _Maker.number,
-    "nearest request": _Maker.nearest,
+    NEAREST: _Maker.nearest,
 }
-_OF_LABELS = {"another label": _Maker.other_label, "nearest request": _Maker.nearest}
+_OF_LABELS = {"another label": _Maker.other_label, NEAREST: _Maker.nearest}
 KINDS_OF_MISSES = (*_OF_LABELS, *_KINDS)
 
 

@@ -36,7 +36,7 @@ AGAINST_BOTH = {
     "reused": "the test set has been used often",
 }
 # The rules may accept what is wrong, or have not been read, so no verdict that rests on them is of high confidence.
-CAPPED = {"near_misses": "the rules accept most near misses", "style": "the style has not been reviewed"}
+CAPPED = {"near_misses": "the rules often accept wrong outputs", "style": "the style has not been reviewed"}
 Judged = tuple[int, str]
 
 
@@ -52,7 +52,7 @@ def confidence(evidence: Evidence, decision: Decision, rule: int, doubts: Sequen
     - fix first: high for data and comparison, which are facts, not estimates; fair for a risk, which is measured.
 
     Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low; a style that has not
-    been reviewed keeps it from being high, and so do rules that accept most near misses where the acceptable share decides.
+    been reviewed keeps it from being high, and so do rules that often accept near misses where the acceptable share decides.
     """
     level, facts = _JUDGES[rule - 1](evidence)
     serious = AGAINST_TUNING | AGAINST_BOTH if decision == "fine-tune" else {}
