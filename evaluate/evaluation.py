@@ -81,7 +81,7 @@ def evaluate_outputs(
     comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
-    pairs = with_references(pairs, context.identifiers)
+    pairs = with_references(pairs, style, context.identifiers)
     contest = enter(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
         train=context.train, seed=seed,

@@ -40,7 +40,7 @@ def correctness_of_all(
 
     `pairs` have `references`; `rows` marks the items that count; `against` are baseline and candidate.
     """
-    rule = next((check for check in style.checks if check.about == "correctness" and check.level == "must"), None)
+    rule = style.deciding_rule
     if rule is None or not len(pairs):
         return None
     references: list[list[str]] = pairs["references"].to_list()
@@ -56,6 +56,7 @@ def correctness_of_all(
         n=int(known.sum()),
         without_reference=int(rows.sum() - known.sum()),
         several_references=sum(len(texts) > 1 for texts, counts in zip(references, known, strict=True) if counts),
+        contradicted=int((pairs["contradicted"].to_numpy() & known).sum()),
         variants={
             name: _variant(one, rule, known, kept, parts.get(name), references) for name, one in scores.items()
         },

@@ -114,6 +114,14 @@ def test_classes_in_which_the_candidate_is_worse_come_first():
     assert [one.value for one in found.differences[1:]] == [0, 0, 0]
 
 
+def test_a_step_about_wrong_answers_asks_for_pairs_of_their_kinds():
+    right = [LABELS[n % 4] for n in range(200)]
+    found = evaluated(LABEL, requests(right), prompted=guesses(right, 0.5, 1), tuned=guesses(right, 0.8, 2))
+    assert found.verdict is not None
+    steps = " ".join(step.do for step in found.verdict.steps)
+    assert "pairs of the kinds that the tuned model gets wrong by `label` (section Correctness)" in steps
+
+
 FIELDS = "checks:\n  - {kind: json}\n  - {kind: same_fields, ignore: [case]}\n"
 
 
@@ -139,6 +147,21 @@ def test_one_of_several_references_is_enough_and_they_are_counted():
     found = evaluated("checks: [{kind: equals}]", rows, prompted=answers, tuned=answers)
     assert found.correctness is not None
     assert (found.correctness.several_references, found.correctness.variants["tuned"].accuracy.share) == (31, 1.0)
+
+
+def test_two_labels_of_one_request_are_no_references_of_one_another_unless_the_data_says_so():
+    right = [LABELS[n % 4] for n in range(60)]
+    rows = requests(right) + [{"input": f"question {n}", "output": "refund"} for n in range(6)]
+    rows += [{"input": f"question {n}", "output": "other" if n % 2 else "Refund"} for n in range(6)]
+    answers = [*right, *["refund"] * 12]
+    found = evaluated(LABEL, rows, prompted=answers, tuned=answers).correctness
+    assert found is not None
+    assert found.variants["tuned"].accuracy.share == pytest.approx(69 / 72)  # three of "other" are missed
+    assert (found.contradicted, found.several_references) == (6, 6)
+    stated = [{**row, "meta": {"references": ["refund", "other"]}} for row in rows]
+    found = evaluated(LABEL, stated, prompted=answers, tuned=answers).correctness
+    assert found is not None
+    assert (found.contradicted, found.variants["tuned"].accuracy.share) == (0, 1.0)
 
 
 def test_pairs_without_a_reference_are_judged_by_the_other_rules():
