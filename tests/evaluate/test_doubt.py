@@ -75,6 +75,26 @@ DOUBTS = [
 ]
 
 
+LOST = [
+    {"name": "city", "value": -0.2, "low": -0.3, "high": -0.1, "p_value": 0.0005, "p_holm": 0.001},
+    {"name": "date", "value": -0.1, "low": -0.2, "high": -0.01, "p_value": 0.03, "p_holm": 0.06},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["labels", "fields"])
+def test_classes_or_fields_that_are_surely_worse_are_the_first_doubt_with_their_numbers(metric):
+    results = situation(EQUAL, roi=costs(), correctness={"metric": metric, "differences": LOST})
+    found = decide(results, margin=0.03)
+    lost = "is right less often than the prompted model in “city” by 20 points (range 10 points to 30 points)."
+    assert found["decision"] == "fine-tune"
+    assert found["doubt"].endswith(lost), found["doubt"]
+    assert found["confidence"]["level"] == "fair"
+    assert "not high because the references contradict the rules" in found["confidence"]["sentence"]
+    results["correctness"]["differences"] = LOST[1:]
+    assert decide(results, margin=0.03)["confidence"]["level"] == "high"
+
+
 @pytest.mark.parametrize(("results", "part"), DOUBTS)
 def test_the_strongest_doubt_is_named(results, part):
     assert part in found_doubts(Evidence(whole(results)), "fine-tune")[0].text
