@@ -114,6 +114,8 @@ def _evidence_lines(one: Evidence) -> list[str]:
     """The evidence as lines of a comment."""
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
+    if one.check.about == "correctness":
+        return lines
     if one.terms:
         of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("one by one", _field)
         return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]
