@@ -134,7 +134,7 @@ def measure(
         return f"| {name} | {len(learn):,} | no style | | | | | {seconds:.1f} |", None, None
     learnt = tuple(check for check in inferred.checks if check.kind in LEARNT and check.level == "must")
     written = read_style(careful).checks if careful else inferred.checks
-    without = tuple(check for check in written if check.kind not in LEARNT)
+    without = tuple(check for check in written if check.kind not in LEARNT and check.about != "correctness")
     wordings = read_style(careful).wordings if careful else inferred.wordings
     plain = replace(inferred, checks=without, wordings=wordings)
     both = replace(plain, checks=(*without, *(replace(check, id=f"learnt {n}") for n, check in enumerate(learnt))))

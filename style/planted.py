@@ -89,7 +89,7 @@ def comparing_kind(outputs: pl.Series) -> str:
     forms: Mapping[str, Callable[[str], object]] = {
         "same_fields": record_of,
         "same_result": _QUERY.match,
-        "final_answer": lambda text: len(text.split()) <= _LABEL_WORDS and text.strip(" $€£.")[:1].isdigit(),
+        "equals": lambda text: len(text.split()) <= _LABEL_WORDS and text.strip(" $€£.")[:1].isdigit(),
     }
     return next(
         (kind for kind, has in forms.items() if 2 * sum(map(bool, map(has, outputs))) > len(outputs)), "similar"

@@ -122,7 +122,7 @@ FORMS = [
     (lambda n: ["refund", "delivery", "other"][n % 3], "label"),
     (lambda n: json.dumps({"item": NAMES[n % 12], "size": n}), "same_fields"),
     (lambda n: f"SELECT name FROM shops WHERE size = {n} AND area = '{NAMES[n % 12]}'", "same_result"),
-    (lambda n: f"{n * 37}", "final_answer"),
+    (lambda n: f"{n * 37}", "equals"),
     (lambda n: f"{NAMES[n % 12]} serves {FOODS[n % 4]} food to {n} guests.", "similar"),
 ]
 
@@ -133,7 +133,7 @@ def test_rules_of_form_name_the_rule_that_would_compare_outputs_with_references(
     found = measure_near_misses(rows, parse_style("checks: [{kind: length, unit: lines, max: 1}]"))
     assert found.rule == rule
     assert f"A {rule} rule would compare each output with its reference" in found.unseen
-    compared = {"similar": "equals", "final_answer": "final_answer, take: last_number"}.get(rule, rule)
+    compared = {"similar": "equals"}.get(rule, rule)
     found = measure_near_misses(rows, parse_style(f"checks: [{{kind: {compared}}}]"))
     assert (found.rule, found.unseen) == (None, "")
     assert found.caught > 0.95
