@@ -38,6 +38,7 @@ from .scores.groups import grouped_requests, groups_of, with_references
 from .scores.quality import (
     Similarity,
     compare_variants,
+    good_word,
     quality_of_all,
     scored_rows,
     share_of,
@@ -139,6 +140,7 @@ def _results(
         project=context.project,
         created=context.created,
         verdict=None,
+        good=good_word(scores.values(), rows),
         quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,
@@ -178,7 +180,7 @@ def _compared(
     if roi is not None:
         money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
-            seed=scored.seed,
+            good=results.good, seed=scored.seed,
         )  # fmt: skip
     # The variant in use today: the stated baseline, else `prompted`.
     today = next((name for name in (baseline, "prompted") if name in names), None)

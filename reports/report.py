@@ -116,6 +116,7 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
         "created": date_words(results.created),
         "counted": f"{say.count(scored.n)} test requests" if scored and scored.n else "",
         "footer": "Every number on this page is in results.json.",
+        "good": run.good,
         "headline": headline(run),
     }
     return {

@@ -33,8 +33,10 @@ from .guide import check_table as check_table
 from .guide import fenced as fenced
 from .guide import write_guide as write_guide
 from .guide import write_short_guide as write_short_guide
+from .in_use import Basis as Basis
 from .in_use import RuleInUse as RuleInUse
 from .in_use import StyleInUse as StyleInUse
+from .in_use import decided_by as decided_by
 from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
 from .infer import RecognisedTask as RecognisedTask
@@ -49,6 +51,7 @@ from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
 from .kinds.same_fields import compare_records as compare_records
 from .kinds.same_fields import record_of as record_of
+from .kinds.same_result import QUERY_RUNS as QUERY_RUNS
 from .near_misses import NearMisses as NearMisses
 from .near_misses import measure_near_misses as measure_near_misses
 from .read import parse_style as parse_style

@@ -8,6 +8,8 @@ from .comparison import SimilarityDifference as SimilarityDifference
 from .comparison import SimilarityDifferences as SimilarityDifferences
 from .correctness import Confused as Confused
 from .correctness import Correctness as Correctness
+from .correctness import ErrorKind as ErrorKind
+from .correctness import Errors as Errors
 from .correctness import PartDifference as PartDifference
 from .correctness import PartScore as PartScore
 from .correctness import VariantCorrectness as VariantCorrectness
@@ -46,11 +48,14 @@ from .money_inputs import Failures as Failures
 from .money_inputs import FormulaInputs as FormulaInputs
 from .money_inputs import Source as Source
 from .money_inputs import VariantInputs as VariantInputs
+from .quality import A_GOOD as A_GOOD
+from .quality import BAD as BAD
 from .quality import NO_MODEL as NO_MODEL
 from .quality import AloneShare as AloneShare
 from .quality import Cause as Cause
 from .quality import CauseKind as CauseKind
 from .quality import CheckScore as CheckScore
+from .quality import Good as Good
 from .quality import Lengths as Lengths
 from .quality import OutputLengths as OutputLengths
 from .quality import Quality as Quality

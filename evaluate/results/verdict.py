@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from ...core import Count, NonNegative, Proportion, Record
+from ...style import Basis
 
 Decision = Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
 Area = Literal["data", "rules", "comparison", "training"]
@@ -151,6 +152,9 @@ class Verdict(Record):
     """Values of single inputs at which the decision changes while all other inputs stay fixed."""
     not_checked: Sequence[str]
     """Risks that were not checked."""
+    rests_on: Sequence[Basis] = ()
+    """What decides whether an output counts: rules that a program can check without the right answer, references, which
+    are the right answers, or both; results of earlier versions do not say."""
 
 
 class RiskSide(Record):

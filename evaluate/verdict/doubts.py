@@ -80,7 +80,7 @@ def _template(case: _Case) -> str | None:
     if template is None or template.low > 0 or template.value > case.evidence.margin:
         return None  # the tuned model is better
     return (
-        "These rules can be met without any model: a template filled with the input's fields is acceptable in "
+        f"These rules can be met without any model: a template filled with the input's fields is {case.results.good} in "
         f"{say.percent(template.share)} of cases. If people would not accept its outputs, the style needs a rule that says "
         "why."
     )
@@ -122,7 +122,7 @@ def _facts(case: _Case) -> str | None:
     name = min(values, key=lambda name: values[name])
     return (
         f"{capital(variant_name(name))} gets the facts right in {say.points(values[name])} more of the cases, "
-        "though fewer of its outputs are acceptable."
+        f"though fewer of its outputs are {case.results.good}."
     )
 
 
@@ -142,7 +142,8 @@ def _weak_baseline(case: _Case) -> str | None:
     name, share = case.evidence.baseline, case.evidence.strongest.share
     if case.decision == "keep prompting" or share >= WEAK_BASELINE or not case.ahead:
         return None
-    outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
+    good, a_good = case.results.good, case.results.a_good
+    outputs = f"{a_good} output in only {say.percent(share)} of cases" if share else f"no {good} output at all"
     text = f"The baseline is weak: {scored_name(case.results, name)} gives {outputs}"
     if by_tuneworth(case.results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
@@ -229,7 +230,9 @@ def _unstable(case: _Case) -> str | None:
     share = case.results.quality[case.evidence.candidate].unstable.share
     if not share or share < UNSTABLE:
         return None
-    return f"When repeated, {say.percent(share)} of the requests get an acceptable output only some of the time."
+    return (
+        f"When repeated, {say.percent(share)} of the requests get {case.results.a_good} output only some of the time."
+    )
 
 
 def _references(case: _Case) -> str | None:
@@ -245,7 +248,7 @@ def _references(case: _Case) -> str | None:
 def _style(case: _Case) -> str | None:
     if case.results.style is None or case.results.style.reviewed:
         return None
-    return "The style schema that decides what is acceptable has not been reviewed."
+    return f"The style schema that decides what is {case.results.good} has not been reviewed."
 
 
 def _reused(case: _Case) -> str | None:
@@ -343,11 +346,12 @@ def _contradicted(case: _Case) -> str | None:
                 for part in lost[:MOST_PARTS]
             ]
         )
-        return f"The rules accept as many outputs, but {name} is right less often than {other} in {shown}."
-    if results.correctness is not None and results.correctness.metric in ("labels", "answer", "query"):
-        return None  # whose text says nothing more
-    found = None if comparison.similarity is None else comparison.similarity.chrf
-    if found is None or found.high is None or found.high >= 0 or found.value is None or found.low is None:
+        seen = "As many outputs are correct" if results.good == "correct" else "The rules accept as many outputs"
+        return f"{seen}, but {name} is right less often than {other} in {shown}."
+    if comparison.similarity is None or (results.correctness is not None and results.correctness.exact):
+        return None
+    found = comparison.similarity.chrf
+    if found.high is None or found.high >= 0 or found.value is None or found.low is None:
         return None
     return (
         f"The rules do not see it, but the outputs of {name} are less like the references than those of {other}: chrF lower by "

@@ -246,7 +246,7 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             do = "add a rule about the right answer, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
-            return do, "What the rules do not see is not part of the acceptable share."
+            return do, f"What the rules do not see is not part of the {evidence.results.good} share."
         case "near_misses":
             style = evidence.results.style
             rule = None if style is None or style.near_misses is None else style.near_misses.rule
@@ -275,12 +275,12 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             return do, f"No other guide was measured. {level}"
         case "warned":
             warned = next(risk.id for risk in evidence.results.risks if risk.status == "warn")
-            return RISK_ADVICE.get(warned, ""), "The risk does not show in the acceptable share."
+            return RISK_ADVICE.get(warned, ""), f"The risk does not show in the {evidence.results.good} share."
         case "references":
-            return _references(evidence), "It changes what counts as acceptable."
+            return _references(evidence), f"It changes what counts as {evidence.results.good}."
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
-            return do, "It changes what counts as acceptable."
+            return do, f"It changes what counts as {evidence.results.good}."
     return "", ""
 
 
@@ -327,7 +327,7 @@ def _unchecked(evidence: Evidence) -> Step:
     do = f"check the risks that were not: {names} (`to_check` of each in results.json says how)"
     if len(risks) == 1:
         do = risks[0].to_check or f"check the risk of {names}"
-    return _check("unchecked", do, "The risks do not show in the acceptable share.", money=NO_OUTPUT)
+    return _check("unchecked", do, f"The risks do not show in the {evidence.results.good} share.", money=NO_OUTPUT)
 
 
 def _verified(evidence: Evidence, kind: str, flips: Sequence[VerdictFlip]) -> Step:

@@ -39,6 +39,7 @@ from .sentences import (
     lost_facts,
     missing_cases,
     others_line,
+    rests_on,
 )
 
 Compared = TypeVar("Compared", Comparison, Rival)
@@ -81,6 +82,7 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         reasons=[*causes, *found.reasons][:4],
         doubt=doubts[0].text,
         flips=flips,
+        rests_on=rests_on(results),
         not_checked=[risk.id for risk in results.risks if risk.status == "not checked"],
         next=steps[0].do,
         steps=[step.record for step in steps],
@@ -247,7 +249,7 @@ def _share_flips(evidence: Evidence) -> Iterator[MoneyFlip]:
     rival, margin, share = evidence.strongest, evidence.margin, evidence.results.share_of(evidence.candidate) or 0.0
     for drop in (rival.low_one_sided + margin, max(rival.high, rival.value + margin)):
         if 0 < drop < share:
-            key, what = f"{evidence.candidate}.acceptance", f'acceptable share of "{evidence.candidate}"'
+            key, what = f"{evidence.candidate}.acceptance", f'{evidence.results.good} share of "{evidence.candidate}"'
             yield MoneyFlip(key=key, what=what, from_=share, to=share - drop, beyond=None)
 
 

@@ -100,7 +100,7 @@ def _parts_finding(run: StoredRun) -> str:
             if scored
         )
     row = Row("difference", "", gap.value, "points", gap.low, gap.high, decimals=run.gap_decimals())
-    both = f"both are acceptable on {say.count(comparison.both)} of {say.count(comparison.total)}."
+    both = f"both are {run.good} on {say.count(comparison.both)} of {say.count(comparison.total)}."
     return f"{row_text(row, say)}; {both}"
 
 
@@ -172,10 +172,12 @@ class SimilarityRow:
 
 
 def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
-    """One row per variant, the human answers last; empty if similarity was not measured.
+    """One row per variant, the human answers last; empty if similarity was not measured or says nothing.
 
     Outputs that are only repaired or combined from others are compared with people only if they are compared at all.
     """
+    if run.results.correctness is not None and run.results.correctness.exact:
+        return []
     names = [name for name in run.ordered if name in run.compared or run.way(name) not in ("repair", "cascade")]
     found = [(name, part, part.length) for name in names if (part := run.results.quality[name]).length]
     rows = []

@@ -181,7 +181,7 @@ def infer_proposed(
     notes = [note for note in (left_out_sentence(left_out), fewer, task and task.sentence) if note]
     write = partial(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
-        source=source, wordings=wordings or {},
+        source=source, wordings=wordings or {}, task=task.task if task else None,
     )  # fmt: skip
     schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))

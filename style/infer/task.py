@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -15,10 +15,10 @@ from ..fields import field_text
 from ..kinds.equals import FinalAnswerParameters
 from ..kinds.label import parts_of
 from ..kinds.same_fields import record_of
+from ..schema import Task
 from ..words import listed, mostly_json, quoted
 
 _FEWEST = 20  # outputs
-Task = Literal["labels", "fields", "answer", "sql", "text"]
 _MOST = 0.9  # of the outputs have the form of a task; of JSON 80%, as the rule `json` is proposed from there on
 _MOST_JSON = 0.8
 _SOME = 0.1  # of the outputs: a form that is named where no task is recognised

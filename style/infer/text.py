@@ -10,6 +10,7 @@ from ...core import say
 from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
 from ..near_misses import NearMisses
+from ..schema import Task
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
@@ -33,6 +34,7 @@ def style_text(
     notes: Sequence[str],
     source: str,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
+    task: Task | None,
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out.
 
@@ -48,7 +50,7 @@ def style_text(
     lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
     if near_misses and near_misses.unseen:
         lines.append(f"# {near_misses.unseen}")
-    top = {"name": name, "reviewed": False}
+    top = {"name": name, "reviewed": False, **({"task": task} if task else {})}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:
         lines.append(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tuneworth.core import ConfigError
 from tuneworth.style import check_outputs, infer_style, missing_fields, pair_columns, parse_style, recognise_task
 
 TOWNS = ["Lyon", "Oslo", "Cork", "Turin", "Bergen", "Porto", "Ghent", "Basel", "Malmo", "Split", "Brno", "Graz"]
@@ -209,3 +210,12 @@ def test_the_style_has_the_rule_in_place_of_what_it_makes_unnecessary_and_discri
 def test_fields_of_the_output_are_not_looked_for_in_the_input():
     style = parse_style("checks: [{kind: same_fields, fields: {item: {}}}]")
     assert not list(missing_fields(style, pair_columns(table(['{"item": 1}']))))
+
+
+def test_an_inferred_style_states_its_task_which_is_one_of_five() -> None:
+    found = infer_style(table([["refund", "delivery"][n % 2] for n in range(200)]))
+    assert found.schema is not None
+    assert found.schema.task == "labels"
+    assert "\ntask: labels\n" in found.text
+    with pytest.raises(ConfigError, match="task: expected labels, fields, answer, sql or text"):
+        parse_style("task: poems\nchecks: [{kind: json}]\n")
