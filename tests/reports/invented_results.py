@@ -46,7 +46,6 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
                 key: dict(zip(("kind", "level", "about", "sentence"), rule, strict=True))
                 for key, rule in CHECKS.items()
             },
-            "near_misses": _near_misses(),
         },
         "verdict": _verdict(gap, n),
         "quality": quality,
@@ -82,22 +81,6 @@ def results(pairs: list[dict[str, Any]], lines: list[dict[str, Any]]) -> dict[st
         "provenance": _provenance(),
     }
     return as_json(results_of(parts))
-
-
-def _near_misses() -> dict[str, Any]:
-    """Most are caught; the texts are as long as they get."""
-    kinds = (
-        "nearest request",
-        "two values swapped",
-        "another span of the request",
-        "negation changed",
-        "number changed",
-    )
-    return {
-        "n": 750, "caught": 0.7,
-        "by_kind": {kind: {"n": 150, "caught": n / 5, "with_should": n / 4} for n, kind in enumerate(kinds)},
-        "survivors": [{"kind": kind, "text": "{package} transistor , {a_long_name_of_a_field}" * 3} for kind in kinds],
-    }  # fmt: skip
 
 
 def _verdict(gap: float, n: int) -> dict[str, Any]:
