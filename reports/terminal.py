@@ -46,6 +46,7 @@ def verdict_text(results: Results) -> str:
         _ways(run),
         _causes(run),
         filled(f"Strongest reason for doubt: {verdict.doubt}"),
+        _unseen(results),
         _next_steps(results),
     ]
     return _joined(parts)
@@ -65,6 +66,15 @@ def _acceptable(run: StoredRun, name: str) -> Row:
     label = f"{capital(run.good)} outputs, {shortened(run.label(name), LONGEST)}"
     found = run.results.quality[name].acceptable
     return Row("acceptable", label, found.share, "share", found.low, found.high)
+
+
+def _unseen(results: Results) -> list[str]:
+    """What the rules often miss; empty if they see enough, or if it is the main doubt."""
+    found = results.style.near_misses if results.style else None
+    doubt = (results.verdict and results.verdict.doubt) or ""
+    if found is None or found.rule is None or found.sentence in doubt:
+        return []
+    return filled(f"{found.sentence} {found.unseen}")
 
 
 def _next_steps(results: Results) -> list[str]:

@@ -18,6 +18,7 @@ from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import Passing as Passing
 from .discrimination import measure_discrimination as measure_discrimination
+from .discrimination import right_answers as right_answers
 from .discrimination import sample_keys as sample_keys
 from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers

@@ -179,6 +179,15 @@ def _unmeasured(case: _Case) -> str | None:
     return f"Not every way without training was measured: {listed(names)} may do as well."
 
 
+def _near_misses(case: _Case) -> str | None:
+    """The rules accept wrong outputs, and the verdict rests on the share that they accept."""
+    found = None if case.results.style is None else case.results.style.near_misses
+    worse = case.decision == "keep prompting" and bool(case.evidence.better_rivals)
+    if found is None or found.rule is None or not (case.decision == "fine-tune" or worse):
+        return None
+    return f"{found.sentence} {found.unseen}"
+
+
 # --- the cases ------------------------------------------------------------------------------------------------------
 
 
@@ -345,7 +354,12 @@ def _contradicted(case: _Case) -> str | None:
     parts = () if results.correctness is None else results.correctness.differences or ()
     lost = [part for part in parts if part.high < 0 and part.p_holm is not None and part.p_holm < SIGNIFICANT]
     if lost:
-        shown = listed([f"“{part.name}” by {say.points(-part.value)}" for part in lost[:MOST_PARTS]])
+        shown = listed(
+            [
+                f"“{part.name}” by {say.points(-part.value)} (range {say.points(-part.high)} to {say.points(-part.low)})"
+                for part in lost[:MOST_PARTS]
+            ]
+        )
         seen = "As many outputs are correct" if results.good == "correct" else "The rules accept as many outputs"
         return f"{seen}, but {name} is right less often than {other} in {shown}."
     if comparison.similarity is None or (results.correctness is not None and results.correctness.exact):
@@ -364,6 +378,7 @@ DOUBTS: dict[str, Callable[[_Case], str | None]] = {
     "contradicted": _contradicted,
     "template": _template,
     "slice": _slice,
+    "near_misses": _near_misses,
     "answers_in_train": _answers_in_train,
     "cheaper_way": _cheaper_way,
     "facts": _facts,

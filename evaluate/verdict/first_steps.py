@@ -250,6 +250,13 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             return do, f"What the rules do not see is not part of the {evidence.results.good} share."
         case "slice":
             return "read its outputs there, and train on more examples of that part; then run again", ON_PART
+        case "near_misses":
+            style = evidence.results.style
+            rule = None if style is None or style.near_misses is None else style.near_misses.rule
+            if rule == "people":
+                return "have people judge outputs blind (section Examples)", "What people accept is not known."
+            do = f"add a rule `{rule}` to the style, which compares each output with its reference; then run again"
+            return do, "How many of the accepted outputs are wrong is not known."
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":
