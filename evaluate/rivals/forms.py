@@ -26,13 +26,10 @@ _LONGEST = 400  # characters of a value whose words are parts of their own
 _MOST_PARTS = 4  # words, items and numbers of a value that are parts of their own
 _FAR = 12  # characters between two items of a list
 # What a number may be multiplied by: powers of ten, percent, and the units of other countries and of time.
-SCALES = [
-    Decimal(text)
-    for text in "1 10 0.1 100 0.01 1000 0.001 1000000 0.000001 1024 60 3600 24 7 2.54 25.4 0.3937007874 0.45359237 2.2046226218"
-    " 28.349523125 1.609344 0.6213711922 0.3048 3.280839895".split()
-] + [1 / Decimal(each) for each in (1024, 60, 3600, 24, 7)]  # fmt: skip
-
-
+_BY = ["0.1", "100", "0.01", "1000", "0.001", "1000000", "0.000001", "2.54", "25.4", "0.3937007874", "0.45359237", "2.2046226218",
+       "28.349523125", "1.609344", "0.6213711922", "0.3048", "3.280839895"]  # fmt: skip
+_OF = [Decimal(each) for each in (1024, 60, 3600, 24, 7)]
+SCALES = [Decimal(1), Decimal(10), *map(Decimal, _BY), *_OF, *(1 / each for each in _OF)]
 _FACTORS = [(scale, float(scale)) for scale in SCALES]
 
 
@@ -92,7 +89,11 @@ def _text_parts(text: str) -> Mapping[str, Value]:
 
 def _items(items: tuple[str, ...]) -> dict[str, Value]:
     found: dict[str, Value] = {"items": items, "last item": items[-1], "all but the last item": items[:-1]}
-    return found | {f"item {at}": item for at, item in enumerate(items[:_MOST_PARTS], 1)} | {"items after the first": items[1:]}
+    return (
+        found
+        | {f"item {at}": item for at, item in enumerate(items[:_MOST_PARTS], 1)}
+        | {"items after the first": items[1:]}
+    )
 
 
 def _time_parts(text: str) -> dict[str, Value]:
@@ -110,7 +111,11 @@ def _time_parts(text: str) -> dict[str, Value]:
         except ValueError:
             continue
         parts = {"day": f"{day.day}", "month": f"{day.month}", "year": f"{day.year}", "weekday": f"{day:%A}"}
-        parts |= {"day of two digits": f"{day:%d}", "month of two digits": f"{day:%m}", "year of two digits": f"{day:%y}"}
+        parts |= {
+            "day of two digits": f"{day:%d}",
+            "month of two digits": f"{day:%m}",
+            "year of two digits": f"{day:%y}",
+        }
         parts |= {"month name": f"{day:%B}", "short month name": f"{day:%b}", "short weekday": f"{day:%a}"}
         swapped = ", month first" if match and match["a"] and int(match["a"]) != day.day else ""
         found |= {f"{part}{swapped}": text for part, text in parts.items()} | {"days": Decimal(day.toordinal())}
@@ -123,7 +128,9 @@ def _time_parts(text: str) -> dict[str, Value]:
 
 def _decimal(text: str) -> Decimal | None:
     """The value of digits in an input: a comma before other than three digits is a decimal mark."""
-    plain = text.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", text) else text.replace(",", ".")
+    plain = (
+        text.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", text) else text.replace(",", ".")
+    )
     try:
         return Decimal(plain)
     except InvalidOperation:
@@ -196,7 +203,8 @@ class Joined(NamedTuple):
         return self.last.join(filter(None, [self.between.join(texts[:-1]), texts[-1]])) if texts else ""
 
     def __str__(self) -> str:
-        return f"joined by {self.between!r}{f', {self.last!r}' if self.last != self.between else ''}{', ' * bool(self.case)}{self.case}"
+        last = f" and {self.last!r}" if self.last != self.between else ""
+        return ", ".join(filter(None, [f"joined by {self.between!r}{last}", self.case]))
 
 
 class Plain(NamedTuple):

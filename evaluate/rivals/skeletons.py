@@ -1,356 +1,165 @@
-"""Learns how outputs are put together: literal text and slots, and from the fields of an input which piece follows which.
+"""Learns which piece of an output follows which from the fields of its input, and writes outputs for other inputs.
 
-An output is a chain of steps. Each step writes a literal and then a slot (a part of a field in one form), or ends a clause
-or the output. What follows a slot is chosen by a small decision tree on the fields of the input.
+What follows a slot is chosen by a small decision tree on the fields. Where outputs follow no template, whole train outputs
+are offered with the values of the input.
 """
 
 import re
+import zlib
 from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import exp, log
-from typing import NamedTuple
+from itertools import islice
+from math import log, log2
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .forms import Parts, Slot, Value, forms_in
+from .chains import CLAUSE, END, Chain, Step, chains, find_slots
+from .forms import Parts, Slot, parts_of
 
-CLAUSE, END = -1, -2  # in place of a slot: a literal that ends a clause, and the end of the output
-_SAMPLE = 100  # rows with a part from which its forms are found
-_FEWEST = 3  # outputs that show a form
-_WIDTH, _TRIED, _LEAST = 6, 3, 0.02  # of the search: chains at a time, steps tried after each, the least share of a step
 _MOST_STEPS = 300
-_OFTEN = 0.5  # a field that so many outputs mention is missed where it is left out
-_MOST_VALUES, _MOST_THRESHOLDS = 40, 40  # of a field, as features
-_CLAUSES = re.compile(r"(?<=[.!?;,])\s+|(?<=\n)(?=\S)")
-_LETTERS = re.compile(r"[^\W\d_]{2}")
-_BEFORE, _AFTER = re.compile(r"(?:\w+|[^\w\s])?\s*\Z"), re.compile(r"\s*(?:\w+|[^\w\s])?")
-_NEAR = 20  # characters around a value in which its neighbouring word is looked for
-_INFLECTED = 3  # letters of a value after which an ending may follow
+_FEWEST = 3  # outputs of a half from which the other half can be written
+_USUAL = 0.5  # a field that so many outputs mention is missed where it is left out
+_MOST_VALUES = 40  # of a field, as features
+_LONGEST = 40  # characters of a value that is a feature
+_MOST_LIKE = 2_000  # train rows among which a whole output is chosen
+_LIKE = 5  # train outputs that are offered for an input
+_SURE = 0.5  # a chain less likely than this to be exact is not offered
+_HELD = 200  # outputs of each half of the rows that the other half writes
+_MARK, _ENDED = re.compile(r"[.!?;,\n]\s*"), re.compile(r"[.!?;,\n]\s*\Z")
 
-
-class Step(NamedTuple):
-    """A literal, and the number of the slot that follows it, or CLAUSE or END."""
-
-    literal: str
-    slot: int
-
-
-Chain = tuple[Step, ...]
 State = tuple[int, int, str]  # the last slot and how often it has occurred, and the clause since
 _START: State = (END, 0, "")
 
 
-# --- slots -------------------------------------------------------------------------------------------------------
+# Parts whose values matter.
+_TOLD = frozenset(["", "word 1", "last word", "month", "weekday", "in the bracket", "half of the day"])
 
 
-def find_slots(rows: Sequence[Parts], outputs: Sequence[str]) -> list[Slot]:
-    """The slots whose texts occur in their own outputs more often than in those of other rows, without those that another
-    slot can stand for."""
-    having: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, parts in enumerate(rows):
-        for key in parts:
-            having[key].append(number)
-    hits: dict[Slot, set[tuple[int, str]]] = {}
-    for key, numbers in having.items():
-        if len(numbers) < _FEWEST:
-            continue
-        sample = numbers[:: -(-len(numbers) // _SAMPLE)]
-        own: defaultdict[Slot, set[tuple[int, str]]] = defaultdict(set)
-        others: Counter[Slot] = Counter()
-        for number, other in zip(sample, [*sample[1:], sample[0]], strict=True):
-            output, parts = outputs[number], rows[number]
-            for slot, text in forms_in(key, parts[key], output):
-                if text in output and places(text, output):
-                    own[slot].add((number, text))
-            for slot, text in forms_in(key, rows[other][key], output):
-                if text in output and slot.fill(parts) != text and places(text, output):
-                    others[slot] += 1
-        for slot, found in own.items():
-            gap = len(found) - others[slot]
-            if len(found) >= _FEWEST and gap > (len(found) + others[slot]) ** 0.5 * (1 if others[slot] else 0.5):
-                hits[slot] = found
-    kept: list[Slot] = []
-    for slot in sorted(hits, key=lambda slot: -len(hits[slot])):  # a stable order: of equal ones the simplest comes first
-        if not any(hits[slot] <= hits[other] for other in kept):
-            kept.append(slot)
-    return kept
-
-
-def places(text: str, output: str) -> list[tuple[int, int]]:
-    """Where a text stands in an output by itself: not within a number, nor after letters; an ending may follow."""
-    found, start = [], output.find(text)
-    while start >= 0:
-        end = start + len(text)
-        if _parted(output, start, start) and (
-            _parted(output, end, end) or (len(text) >= _INFLECTED and text[-1].isalpha() and output[end].isalpha())
-        ):
-            found.append((start, end))
-        start = output.find(text, start + 1)
-    return found
-
-
-def _parted(output: str, at: int, edge: int) -> bool:
-    """Whether no word and no number goes on across a place of the output."""
-    before, after = output[at - 1 : at], output[at : at + 1]
-    if before.isdigit() and after in (".", ",") and output[at + 1 : at + 2].isdigit():
-        return False
-    if after.isdigit() and before in (".", ",") and output[at - 2 : at - 1].isdigit():
-        return False
-    return not ((before.isalpha() and after.isalpha()) or (before.isdigit() and after.isdigit()))
-
-
-# --- chains ------------------------------------------------------------------------------------------------------
-
-
-def chains(rows: Sequence[Parts], outputs: Sequence[str], slots: Sequence[Slot]) -> list[Chain]:
-    """Each output as a chain of steps: the longest values first, of several slots with one text the one that its
-    neighbouring words tell."""
-    masked = [_spans(parts, output, slots) for parts, output in zip(rows, outputs, strict=True)]
-    around = [[_neighbours(output, span) for span in spans] for output, spans in zip(outputs, masked, strict=True)]
-    counts: Counter[Hashable] = Counter()
-    for spans, words in zip(masked, around, strict=True):
-        for options, pair in zip(spans.values(), words, strict=True):
-            _count(counts, options, pair, 1 / len(options))
-    for _ in range(2):
-        chosen = [
-            {span: _likeliest(options, pair, counts) for (span, options), pair in zip(spans.items(), words, strict=True)}
-            for spans, words in zip(masked, around, strict=True)
-        ]
-        counts = Counter()
-        for spans, words in zip(chosen, around, strict=True):
-            for slot, pair in zip(spans.values(), words, strict=True):
-                _count(counts, [slot], pair, 1.0)
-    return [_chain(output, spans) for output, spans in zip(outputs, chosen, strict=True)]
-
-
-Span = tuple[int, int]
-
-
-def _spans(parts: Parts, output: str, slots: Sequence[Slot]) -> dict[Span, list[int]]:
-    """The places of values that do not overlap, in their order, each with the slots that it may be."""
-    found: defaultdict[Span, list[int]] = defaultdict(list)
-    for number, slot in enumerate(slots):
-        text = slot.fill(parts)
-        if text and text in output:
-            for span in places(text, output):
-                found[span].append(number)
-    taken, chosen = bytearray(len(output)), list[Span]()
-    for start, end in sorted(found, key=lambda span: (span[0] - span[1], span)):
-        if not any(taken[start:end]):
-            taken[start:end] = b"\1" * (end - start)
-            chosen.append((start, end))
-    return {span: found[span] for span in sorted(chosen)}
-
-
-def _neighbours(output: str, span: Span) -> tuple[str, str]:
-    before = _BEFORE.search(output[max(0, span[0] - _NEAR) : span[0]])
-    after = _AFTER.match(output[span[1] : span[1] + _NEAR])
-    return before[0] if before else "", after[0] if after else ""
-
-
-def _count(counts: Counter[Hashable], options: Sequence[int], pair: tuple[str, str], weight: float) -> None:
-    for slot in options:
-        counts[slot] += weight  # type: ignore[assignment]
-        counts[slot, "before", pair[0]] += weight  # type: ignore[assignment]
-        counts[slot, "after", pair[1]] += weight  # type: ignore[assignment]
-
-
-def _likeliest(options: Sequence[int], pair: tuple[str, str], counts: Counter[Hashable]) -> int:
-    if len(options) == 1:
-        return options[0]
-    return max(
-        options,
-        key=lambda slot: (
-            (counts[slot, "before", pair[0]] + 0.1) * (counts[slot, "after", pair[1]] + 0.1) / (counts[slot] + 0.1)
-        ),
-    )
-
-
-def _chain(output: str, spans: Mapping[Span, int]) -> Chain:
-    steps, at = list[Step](), 0
-    for (start, end), slot in [*spans.items(), ((len(output), len(output)), END)]:
-        literal, begin = output[at:start], 0
-        for match in _CLAUSES.finditer(literal):
-            if _LETTERS.search(literal, begin, match.end()):
-                steps.append(Step(literal[begin : match.end()], CLAUSE))
-                begin = match.end()
-        steps.append(Step(literal[begin:], slot))
-        at = end
-    return tuple(steps)
-
-
-# --- what the choice of a step depends on ------------------------------------------------------------------------
-
-Feature = tuple[str, ...]  # its kind, the field and the part, and a value
-
-
-def features_of(parts: Parts) -> set[Feature]:
-    """What holds for an input: which fields it has, and what is in them."""
-    found = set[Feature]()
+def features_of(parts: Parts) -> dict[str, float]:
+    """What holds for an input: which fields it has, what is in them, and their numbers."""
+    found: dict[str, float] = {}
     for (name, part), value in parts.items():
         if isinstance(value, tuple):
-            found.update(("holds", name, part, item) for item in value[:_MOST_VALUES] if part == "items")
+            found |= {f"{name} holds {item}": 1 for item in value[:_MOST_VALUES] if part == "items"}
         elif isinstance(value, str):
             if part == "":
-                found.add(("has", name))
-                found.add(("begins with a vowel", name) if value[:1].lower() in "aeiouäöüéèà" else ("-", name))
-                found.add(("ends with s", name) if value[-1:] in "sxzß" else ("-", name))
-            if part in _TOLD and len(value) <= _NEAR * 2:
-                found.add(("is", name, part, value))
-        elif part == "count":
-            found.add(("is", name, part, str(value)))
+                found[f" {name}"] = 1  # sorted first: of features that say the same, this one is kept
+                found[f"{name} begins with a vowel"] = value[:1].lower() in "aeiouäöüéèà"
+                found[f"{name} ends with s"] = value[-1:] in "sxzß"
+            if part in _TOLD and len(value) <= _LONGEST:
+                found[f"{name}, {part} = {value}"] = 1
+        else:
+            found[f"{name}, {part}"] = float(value)
     return found
 
 
-_TOLD = ("", "word 1", "last word", "month", "weekday", "in the bracket", "unit", "half of the day")
-
-
-def numbers_of(parts: Parts) -> dict[tuple[str, str], float]:
-    """The numbers of an input that are compared with thresholds."""
-    return {key: float(value) for key, value in parts.items() if not isinstance(value, str | tuple)}
-
-
-class Input(NamedTuple):
-    """One input as the trees see it."""
-
-    parts: Parts
-    features: set[Feature]
-    numbers: Mapping[tuple[str, str], float]
-
-    def meets(self, feature: Feature) -> bool:
-        """Whether a feature holds, also one that compares a number with a threshold."""
-        if feature[0] == "above":
-            return self.numbers.get(feature[1:3], -np.inf) > float(feature[3])  # type: ignore[arg-type]
-        return feature in self.features
-
-
-def input_of(parts: Parts) -> Input:
-    """The input of these parts."""
-    return Input(parts, features_of(parts), numbers_of(parts))
-
-
-@dataclass(frozen=True)
 class Features:
-    """The features of train rows that tell them apart: `matrix` `(rows, features)` says which hold."""
+    """The features that tell train rows apart, as columns of a matrix with a row for each."""
 
-    names: Sequence[Feature]
-    matrix: np.ndarray
-
-    @staticmethod
-    def of(inputs: Sequence[Input]) -> "Features":
-        """Those of several rows, and not of all."""
-        counts = Counter(name for one in inputs for name in one.features if name[0] != "-")
-        values: Counter[Feature] = Counter()
-        names = list[Feature]()
-        for name, count in counts.most_common():
-            if 1 < count < len(inputs) and (name[0] == "has" or values[name[:3]] < _MOST_VALUES):
-                values[name[:3]] += 1
+    def __init__(self, rows: Sequence[Mapping[str, float]]):
+        counts = Counter(name for row in rows for name in row)
+        self._seen = counts.keys()
+        values: Counter[str] = Counter()
+        names = list[str]()
+        for name, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+            if count > 1 and values[_asks(name)] < _MOST_VALUES:
+                values[_asks(name)] += 1
                 names.append(name)
-        amounts: defaultdict[tuple[str, str], set[float]] = defaultdict(set)
-        for one in inputs:
-            for key, value in one.numbers.items():
-                amounts[key].add(value)
-        for key, found in amounts.items():
-            ordered = sorted(found)
-            middle = [(low + high) / 2 for low, high in zip(ordered, ordered[1:], strict=False)]
-            names += [("above", *key, repr(each)) for each in middle[:: -(-len(middle) // _MOST_THRESHOLDS) or 1]]
-        names.sort(key=lambda name: name[0] != "has")
-        place = {name: number for number, name in enumerate(names)}
-        matrix = np.zeros((len(inputs), len(names)), dtype=np.float32)
-        for row, one in enumerate(inputs):
-            matrix[row, [place[name] for name in one.features if name in place]] = 1
-        for number, name in enumerate(names):
-            if name[0] == "above":
-                matrix[:, number] = [one.meets(name) for one in inputs]
-        if len(names):
-            _, first = np.unique(matrix, axis=1, return_index=True)
-            kept = np.sort(first)
-            return Features([names[number] for number in kept], np.ascontiguousarray(matrix[:, kept]))
-        return Features(names, matrix)
+        self.names = sorted(names)
+        matrix = np.array([self.row(row) for row in rows], dtype=np.float32).reshape(len(rows), -1)
+        _, first = np.unique(matrix, axis=1, return_index=True)
+        kept = sorted(at for at in first.tolist() if len(np.unique(matrix[:, at])) > 1)
+        self.names = [self.names[at] for at in kept]
+        self.matrix = np.ascontiguousarray(matrix[:, kept])
+
+    def row(self, found: Mapping[str, float]) -> list[float]:
+        """The values of the columns for what holds for an input."""
+        return [found.get(name, 0.0) for name in self.names]
+
+    def unseen(self, found: Mapping[str, float]) -> set[int]:
+        """The columns that ask for one value of a part, where the input has another that no train row has."""
+        new = {_asks(name) for name in found.keys() - self._seen}
+        return {at for at, name in enumerate(self.names) if _asks(name) in new and " = " in name} if new else set()
 
 
-@dataclass(frozen=True)
-class Tree:
-    """The steps that follow, by what holds for the input; `counts` are those of the rows that come here."""
-
-    counts: Sequence[tuple[Step, int]]
-    feature: Feature | None = None
-    yes: "Tree | None" = None
-    no: "Tree | None" = None
-
-    def path(self, one: Input) -> "list[Tree]":
-        """The nodes from the leaf to the root to which an input leads."""
-        node, found = self, [self]
-        while node.feature is not None and node.yes is not None and node.no is not None:
-            node = node.yes if one.meets(node.feature) else node.no
-            found.append(node)
-        return found[::-1]
+def _asks(name: str) -> str:
+    """The part whose value a feature names."""
+    return name.partition(" = ")[0].partition(" holds ")[0]
 
 
-def grow(features: Features, rows: np.ndarray, steps: Sequence[Step]) -> Tree:
+class Node(NamedTuple):
+    """A node of a tree: the steps there with their shares, and where to go on."""
+
+    options: Sequence[tuple[Step, float]]
+    column: int
+    limit: float
+    below: int  # 0: a leaf
+    above: int
+
+
+def grow(matrix: np.ndarray, steps: Sequence[Step]) -> list[Node]:
     """A tree that splits as long as that describes the steps more briefly than naming the feature takes.
 
     Steps that occur once count as one: they are typing errors, or free text.
     """
-    counted = Counter(steps)
-    labels = [step if counted[step] > 1 else None for step in steps]
-    number = {label: at for at, label in enumerate(dict.fromkeys(labels))}
-    return _grow(features, rows, list(steps), np.array([number[label] for label in labels]), len(number))
+    from sklearn.tree import DecisionTreeClassifier  # a second to import
 
-
-def _grow(features: Features, rows: np.ndarray, steps: list[Step], labels: np.ndarray, many: int) -> Tree:
-    counts = sorted(Counter(steps).items(), key=lambda item: (-item[1], item[0]))
-    if len(counts) == 1 or not len(features.names) or len(np.unique(labels)) == 1:
-        return Tree(counts)
-    present = np.eye(many, dtype=np.float32)[labels]
-    with_ = features.matrix[rows].T @ present
-    total = present.sum(axis=0)
-    gain = _entropy(total) - _entropy(with_) - _entropy(total - with_)
-    best = int(np.argmax(np.round(gain, 3)))
-    if gain[best] <= log(len(features.names)) + 1:
-        return Tree(counts)
-    holds = features.matrix[rows, best] > 0
-    yes, no = (
-        _grow(features, rows[side], [step for step, here in zip(steps, side, strict=True) if here], labels[side], many)
-        for side in (holds, ~holds)
-    )
-    return Tree(counts, features.names[best], yes, no)
-
-
-def _entropy(counts: np.ndarray) -> np.ndarray:
-    """The nats that it takes to name each of the counted steps, over the last axis."""
-    sizes = counts.sum(axis=-1)
-    return _x_log_x(sizes) - _x_log_x(counts).sum(axis=-1)
-
-
-def _x_log_x(values: np.ndarray) -> np.ndarray:
-    return values * np.log(np.maximum(values, 1))
+    counted = sorted(Counter(steps).items(), key=lambda each: (-each[1], each[0]))
+    shown = [step for step, count in counted if count > 1] or [counted[0][0]]
+    number = {step: at for at, step in enumerate(shown)}
+    labels = [number.get(step, len(shown)) for step in steps]
+    if len(set(labels)) == 1 or not matrix.shape[1]:
+        return [Node([(step, count / (len(steps) + 0.5)) for step, count in counted if step in number], 0, 0, 0, 0)]
+    least = (log2(matrix.shape[1]) + 1.5) / len(steps)
+    tree: Any = DecisionTreeClassifier(criterion="entropy", min_impurity_decrease=least, random_state=0)
+    tree.fit(matrix, labels)
+    kinds, fitted = tree.classes_, tree.tree_
+    nodes = []
+    for at in range(fitted.node_count):
+        shares, count = fitted.value[at][0], fitted.n_node_samples[at]
+        order = np.argsort(-shares, kind="stable")
+        options = [
+            (shown[kinds[k]], float(shares[k]) * count / (count + 0.5))
+            for k in order
+            if shares[k] and kinds[k] < len(shown)
+        ]
+        below, above = max(int(fitted.children_left[at]), 0), max(int(fitted.children_right[at]), 0)
+        nodes.append(Node(options, int(fitted.feature[at]), float(fitted.threshold[at]), below, above))
+    return nodes
 
 
 # --- the model ---------------------------------------------------------------------------------------------------
 
 
 class Written(NamedTuple):
-    """An output that the model writes, with its chain and how likely the model finds it."""
+    """An output that the model writes, with its log-likelihood; `new`: some step rests on no train row like this one."""
 
     text: str
-    chain: Chain
     likelihood: float
+    new: bool = False
+
+
+def _next(state: State, step: Step, seen: Counter[int]) -> State:
+    if step.slot == CLAUSE:
+        return (*state[:2], step.literal)
+    seen[step.slot] += 1
+    return (step.slot, seen[step.slot], "")
 
 
 @dataclass(frozen=True)
 class Skeletons:
-    """A model of chains: `chains` of train rows and their `features`, of which `rows` are those it is learnt from."""
+    """A model of the chains of train rows, learnt from `rows` of them; `features` are those of all rows."""
 
     slots: Sequence[Slot]
     chains: Sequence[Chain]
-    inputs: Sequence[Input]
+    inputs: Sequence[Parts]
     features: Features
     rows: Sequence[int]
-    _trees: dict[State, Tree] = field(default_factory=dict)
+    _trees: dict[State, list[Node]] = field(default_factory=dict)
 
     @cached_property
     def _following(self) -> Mapping[State, tuple[list[int], list[Step]]]:
@@ -365,101 +174,135 @@ class Skeletons:
                 state = _next(state, step, seen)
         return found
 
-    @cached_property
-    def mentioned(self) -> Mapping[str, float]:
-        """The share of the outputs that mention each field, of those whose input has it."""
-        having: Counter[str] = Counter(name for row in self.rows for name in _names(self.inputs[row]))
-        by_chain = (
-            {self.slots[step.slot].field for step in self.chains[row] if step.slot >= 0} & _names(self.inputs[row])
-            for row in self.rows
-        )
-        said: Counter[str] = Counter(name for names in by_chain for name in names)
-        return {name: said[name] / count for name, count in having.items()}
-
-    def write(self, one: Input) -> list[Written]:
-        """Outputs for one input, the likeliest first."""
-        names, done = _names(one), list[Written]()
-        beams = [(0.0, _START, Chain(), "", Counter[int]())]
+    def write(self, parts: Parts) -> Written:
+        """The output for one input, one likely step after the other. A slot without a value is left out, with its literal
+        and what follows up to a mark."""
+        found = features_of(parts)
+        row, unseen = self.features.row(found), self.features.unseen(found)
+        state, seen, text, likelihood, new, skipped = _START, Counter[int](), "", 0.0, False, False
         for _ in range(_MOST_STEPS):
-            following = []
-            for score, state, chain, text, seen in beams:
-                for step, share in self._steps(state, one):
-                    added = self.slots[step.slot].fill(one.parts) if step.slot >= 0 else ""
-                    now = score + log(share)
-                    # A slot without a value is skipped, with the literal before it.
-                    new = text if added is None else text + step.literal + added
-                    if step.slot == END:
-                        said = {self.slots[each.slot].field for each in (*chain, step) if each.slot >= 0}
-                        now += sum(
-                            log(1.02 - share)
-                            for name, share in self.mentioned.items()
-                            if share > _OFTEN and name in names and name not in said
-                        )
-                        done.append(Written(new, (*chain, step), exp(now)))
-                    else:
-                        counted = Counter(seen)
-                        following.append((now, _next(state, step, counted), (*chain, step), new, counted))
-            beams = sorted(following, key=lambda beam: -beam[0])[:_WIDTH]
-            if not beams or (len(done) >= _WIDTH and exp(beams[0][0]) < sorted(w.likelihood for w in done)[-_WIDTH]):
-                break
-        best: dict[str, Written] = {}
-        for written in sorted(done, key=lambda written: -written.likelihood):
-            best.setdefault(written.text, written)
-        return list(best.values())[:_WIDTH]
+            step, share, sure = self._step(state, row, unseen)
+            likelihood, new = likelihood + log(share), new or not sure
+            literal = step.literal
+            if skipped:
+                mark = _MARK.search(literal)
+                ended = not text or _ENDED.search(text)
+                literal = "" if mark is None else literal[mark.end() if ended else mark.start() :]
+            filled = self._fill(step, parts)
+            skipped = filled is None
+            new, text = new or skipped, text if filled is None else text + literal + filled
+            if step.slot == END:
+                return Written(text, likelihood, new)
+            state = _next(state, step, seen)
+        return Written(text, -np.inf, new=True)
 
-    def _steps(self, state: State, one: Input) -> list[tuple[Step, float]]:
-        """The steps that may follow, with their shares; from the leaf of the tree, or else from nearer to its root."""
+    def _step(self, state: State, row: Sequence[float], unseen: set[int]) -> tuple[Step, float, bool]:
+        """The step that follows, with its share, and whether train rows show it for such an input."""
+        while state not in self._following and state[1] > 1:
+            state = (state[0], state[1] - 1, state[2])
+        if state not in self._following:
+            return Step("", END), 0.01, False
         if state not in self._trees:
             rows, steps = self._following[state]
-            self._trees[state] = grow(self.features, np.array(rows), steps)
-        path = self._trees[state].path(one)
-        for node in path:
-            total = sum(count for _, count in node.counts) + 0.5
-            able = [
-                (step, count / total)
-                for step, count in node.counts
-                if step.slot < 0 or (self.slots[step.slot].field, self.slots[step.slot].part) in one.parts
-            ]
-            if able:
-                likely = [(step, share) for step, share in able[:_TRIED] if share >= _LEAST]
-                return likely or able[:1]
-        return [(path[-1].counts[0][0], 0.1)]
+            self._trees[state] = grow(self.features.matrix[rows], steps)
+        nodes, at, sure = self._trees[state], 0, True
+        while nodes[at].below:
+            sure = sure and nodes[at].column not in unseen
+            at = nodes[at].below if row[nodes[at].column] <= nodes[at].limit else nodes[at].above
+        step, share = nodes[at].options[0] if nodes[at].options else nodes[0].options[0]
+        return step, share, sure
 
+    # --- whole outputs
 
-def _names(one: Input) -> set[str]:
-    return {name[1] for name in one.features if name[0] == "has"}
+    @cached_property
+    def _outputs(self) -> tuple[Sequence[Chain], list[str], np.ndarray, np.ndarray, np.ndarray]:
+        """The train outputs to choose from, the names of fields, and of each output which fields it says by a slot, their
+        values, and how usual its steps are."""
+        rows = self.rows[:: -(-len(self.rows) // _MOST_LIKE)]
+        found = [self.chains[row] for row in rows]
+        names = sorted({name for row in rows for name, part in self.inputs[row] if part == ""})
+        slots = [{self.slots[step.slot].field for step in chain if step.slot >= 0} for chain in found]
+        said = np.array([[name in fields for name in names] for fields in slots], dtype=bool)
+        values = np.array([[self.inputs[row].get((name, "")) for name in names] for row in rows], dtype=object)
+        counts = Counter(step for chain in found for step in chain)
+        usual = np.array([sum(log(counts[step]) for step in chain) / len(chain) for chain in found])
+        return found, names, said, values, usual
 
+    def write_like(self, parts: Parts) -> list[str]:
+        """The train outputs of the most usual words among those that say all fields of the input and no other, with the
+        values of the input; a field that one does not say by a slot has the same value in both."""
+        found, names, said, values, usual = self._outputs
+        own = np.array([parts.get((name, "")) for name in names], dtype=object)
+        missing = own == None  # noqa: E711 - of each element
+        often = said.sum(axis=0) > _USUAL * (values != None).sum(axis=0)  # noqa: E711
+        wrong = np.where(said, missing, values != own).sum(axis=1) + (~said & often & ~missing).sum(axis=1)
+        best = (found[at] for at in np.lexsort((-usual, wrong)).tolist())
+        texts = ("".join(step.literal + (self._fill(step, parts) or "") for step in chain) for chain in best)
+        return list(islice(dict.fromkeys(islice(texts, 10 * _LIKE)), _LIKE))
 
-def _next(state: State, step: Step, seen: Counter[int]) -> State:
-    if step.slot == CLAUSE:
-        return (*state[:2], step.literal)
-    seen[step.slot] += 1
-    return (step.slot, seen[step.slot], "")
+    def _fill(self, step: Step, parts: Parts) -> str | None:
+        """What follows a step's literal; None if the input has no such value."""
+        return self.slots[step.slot].fill(parts) if step.slot >= 0 else ""
 
-
-# --- held back ---------------------------------------------------------------------------------------------------
+    def shown(self, chain: Chain) -> str:
+        """A chain as text, its slots in braces."""
+        return "".join(step.literal + (str(self.slots[step.slot]) if step.slot >= 0 else "") for step in chain)
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """How often outputs of held-back train rows were exact, by the likelihood that the model gave them.
+class LearntTemplate:
+    """Skeletons learnt from all train rows, and how those learnt from one half of them did on the other.
 
-    likelihoods: descending. exact: of the rows with at least that likelihood, the share that was exact, so cautious that it
-    is never above n / (n + 1) for n rows.
+    held: row -> what was offered for it while it was held back. likelihoods, exact: in descending order, and the share of
+    exact outputs among rows at least so likely.
     """
 
+    model: Skeletons
+    held: Mapping[int, Sequence[str]]
     likelihoods: Sequence[float]
     exact: Sequence[float]
 
-    @staticmethod
-    def of(likelihoods: Sequence[float], right: Sequence[bool]) -> "Calibration":
-        """The calibration by these rows."""
-        order = np.argsort(-np.array(likelihoods), kind="stable")
-        running = np.cumsum(np.array(right)[order]) / (np.arange(len(order)) + 2)
-        best = np.maximum.accumulate(running[::-1])[::-1]
-        return Calibration([likelihoods[at] for at in order], best.tolist())
+    def options(self, fields: Mapping[str, Any]) -> tuple[list[str], float]:
+        """Outputs for the fields of one input, the best first, and how sure it is that people would have written just that."""
+        parts = parts_of(fields)
+        written = self.model.write(parts)
+        place = bisect_right(self.likelihoods, -written.likelihood, key=lambda each: -each)
+        return _offered(self.model, parts, written, self.exact[max(place - 1, 0)])
 
-    def confidence(self, likelihood: float) -> float:
-        """The share of exact outputs among held-back rows at least so likely; 0 where there are none."""
-        place = bisect_right(self.likelihoods, -likelihood, key=lambda each: -each)
-        return self.exact[place - 1] if place else (self.exact[0] if self.exact else 0.0)
+    def skeletons(self, most: int) -> list[tuple[str, float]]:
+        """The most frequent chains as texts, each with its share of the train outputs."""
+        counted = sorted(Counter(self.model.chains).items(), key=lambda each: (-each[1], each[0]))
+        return [(self.model.shown(chain), count / len(self.model.chains)) for chain, count in counted[:most]]
+
+
+def _offered(model: Skeletons, parts: Parts, written: Written, exact: float) -> tuple[list[str], float]:
+    sure = min(exact, _SURE) if written.new else exact
+    return ([written.text] if sure >= _SURE else []) + model.write_like(parts), sure
+
+
+def learn_skeletons(rows: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> LearntTemplate | None:
+    """The template of these outputs; None if there are too few. Equal outputs are in one half, so that none is recited."""
+    inputs = [parts_of(row) for row in rows]
+    slots = find_slots(inputs, outputs)
+    found = chains(inputs, outputs, slots)
+    features = Features([features_of(parts) for parts in inputs])
+    halves: tuple[list[int], list[int]] = ([], [])
+    for row, output in enumerate(outputs):
+        halves[zlib.crc32(output.encode("utf-8", "surrogatepass")) % 2].append(row)
+    if min(map(len, halves)) < _FEWEST:
+        return None
+    models = [Skeletons(slots, found, inputs, features, half) for half in halves]
+    tried = [
+        (row, model, model.write(inputs[row]))
+        for half, model in zip(halves, models[::-1], strict=True)
+        for row in half[:: -(-len(half) // _HELD)]
+    ]
+    tried.sort(key=lambda each: -each[2].likelihood)
+    right = np.cumsum([written.text == outputs[row] for row, _, written in tried]) / (np.arange(len(tried)) + 2)
+    exact = np.maximum.accumulate(right[::-1])[::-1].tolist()
+    held = {
+        row: _offered(model, inputs[row], written, sure)[0]
+        for (row, model, written), sure in zip(tried, exact, strict=True)
+    }
+    whole = Skeletons(slots, found, inputs, features, range(len(rows)))
+    return LearntTemplate(whole, held, [written.likelihood for *_, written in tried], exact)
