@@ -13,6 +13,7 @@ import json
 import random
 import re
 import time
+from datetime import date
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,20 @@ ROOT = Path(__file__).resolve().parents[1]
 WOODS, COLOURS = ["Bambus", "Eiche", "Buche", "Kiefer", "Nussbaum", "Akazie"], ["natur", "weiß", "schwarz", "grau"]
 PLACES = ["Köln", "Bremen", "Lübeck", "Passau", "Jena", "Görlitz", "Ulm", "Trier", "Weimar"]
 KINDS = ["Kommode", "Regal", "Beistelltisch", "Hocker", "Schrank", "Sideboard"]
-MONTHS = ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"]
+MONTHS = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+]
 
 
 def furniture(draw: random.Random) -> Row:
@@ -47,7 +61,105 @@ def furniture(draw: random.Random) -> Row:
     return fields, f"{text} Jetzt für nur {price} €!"
 
 
-MADE: dict[str, Callable[[random.Random], Row]] = {"furniture (German)": furniture}
+def wine(draw: random.Random) -> Row:
+    """An Italian wine list: decimal commas, capitals, an Italian list with `e`, an optional note in brackets."""
+    pairings = draw.sample(["selvaggina", "formaggi", "funghi", "pesce", "arrosti", "antipasti"], draw.randint(1, 4))
+    fields: dict[str, Any] = {
+        "nome": draw.choice(["barolo", "chianti classico", "gavi di gavi", "soave", "taurasi", "etna rosso"]),
+        "annata": draw.randint(2005, 2024), "tipo": draw.choice(["rosso", "bianco", "rosato"]),
+        "alcol": draw.randint(110, 155) / 10, "volume_ml": draw.choice([375, 500, 750, 1500]),
+        "prezzo": draw.randint(700, 9000) / 100, "abbinamenti": pairings,
+    }  # fmt: skip
+    if draw.random() < 0.4:
+        fields["denominazione"] = draw.choice(["DOCG", "DOC", "IGT"])
+    named = fields["nome"].title() + (f" {fields['denominazione']}" if "denominazione" in fields else "")
+    alcohol, price, litres = (
+        text.replace(".", ",")
+        for text in (f"{fields['alcol']:.1f}", f"{fields['prezzo']:.2f}", f"{fields['volume_ml'] / 1000:g}")
+    )
+    goes = pairings[0] if len(pairings) == 1 else f"{', '.join(pairings[:-1])} e {pairings[-1]}"
+    return (
+        fields,
+        f"{named} {fields['annata']} – {fields['tipo'].capitalize()}, {alcohol}% vol. ({litres} l) · € {price} · Con {goes}.",
+    )
+
+
+def departure(draw: random.Random) -> Row:
+    """A departure board: a date with its weekday, a time of twelve hours, calls that may be missing, a singular."""
+    towns = ["Ulm", "Halle", "Jena", "Bonn", "Kiel", "Gera", "Trier"]
+    stops = draw.sample(towns, draw.randint(0, 3))
+    day, hour, minute = date(2026, draw.randint(1, 12), draw.randint(1, 28)), draw.randint(0, 23), draw.randint(0, 59)
+    fields: dict[str, Any] = {
+        "train": f"{draw.choice(['ICE', 'IC', 'RE'])} {draw.randint(10, 2999)}", "to": draw.choice(towns),
+        "departs": f"{day.isoformat()}T{hour:02}:{minute:02}", "platform": draw.randint(1, 24), "changes": draw.randint(0, 2),
+    }  # fmt: skip
+    if stops:
+        fields["via"] = stops
+    when = f"{day:%a} {day.day} {day:%b} at {(hour + 11) % 12 + 1}:{minute:02} {'am' if hour < 12 else 'pm'}"
+    calls = (
+        ""
+        if not stops
+        else f", calling at {stops[0] if len(stops) == 1 else ', '.join(stops[:-1]) + ' and ' + stops[-1]}"
+    )
+    changes = ["direct", "1 change", "2 changes"][fields["changes"]]
+    return (
+        fields,
+        f"{fields['train']} to {fields['to']} departs {when} from platform {fields['platform']}{calls} ({changes}).",
+    )
+
+
+def laboratory(draw: random.Random) -> Row:
+    """A laboratory line: whether a value is low or high depends on two other fields."""
+    name, unit, low, high = draw.choice(
+        [("Haemoglobin", "g/dL", 12.0, 15.5), ("Ferritin", "µg/L", 15.0, 150.0), ("Glucose", "mmol/L", 3.9, 5.5)]
+    )
+    value = round(draw.uniform(low * 0.7, high * 1.3), 1)
+    fields = {
+        "analyte": name,
+        "value": value,
+        "unit": unit,
+        "reference": [low, high],
+        "method": draw.choice(["A", "B"]),
+    }
+    said = "LOW" if value < low else "HIGH" if value > high else "normal"
+    return fields, f"{name}: {value:.1f} {unit} (ref. {low:.1f}–{high:.1f}) — {said}"
+
+
+def house(draw: random.Random) -> Row:
+    """A property of an American agent: abbreviations, thousands, a price in millions or thousands."""
+    fields: dict[str, Any] = {
+        "bedrooms": draw.randint(1, 6), "bathrooms": draw.choice([1, 1.5, 2, 2.5, 3]), "style": draw.choice(["colonial", "ranch", "split-level"]),
+        "city": draw.choice(["Newton", "Salem", "Quincy", "Lowell"]), "state": "MA", "area_sqft": draw.randint(600, 5200),
+        "price_usd": draw.choice([draw.randint(180, 999) * 1000, draw.randint(100, 420) * 10_000]), "built": draw.randint(1890, 2024),
+    }  # fmt: skip
+    if draw.random() < 0.5:
+        fields["hoa_monthly"] = draw.randint(80, 900)
+    price = fields["price_usd"]
+    offered = f"${price / 1e6:.2f}M" if price >= 1_000_000 else f"${price // 1000}K"
+    fee = f" HOA ${fields['hoa_monthly']}/mo." if "hoa_monthly" in fields else ""
+    text = f"{fields['bedrooms']}BR/{fields['bathrooms']:g}BA {fields['style'].title()} in {fields['city']}, {fields['state']}."
+    return fields, f"{text} {fields['area_sqft']:,} sq ft, built {fields['built']}.{fee} Offered at {offered}"
+
+
+def nutrition(draw: random.Random) -> Row:
+    """A label of food: energy in two units, salt from sodium, allergens in capitals."""
+    fields: dict[str, Any] = {
+        "product": draw.choice(["oat biscuit", "tomato soup", "rye bread", "almond bar"]), "energy_kcal": draw.randint(20, 620),
+        "fat_g": draw.randint(0, 400) / 10, "sugars_g": draw.randint(0, 600) / 10, "sodium_mg": draw.randint(0, 900),
+    }  # fmt: skip
+    if draw.random() < 0.6:
+        fields["allergens"] = draw.sample(["milk", "gluten", "nuts", "soya"], draw.randint(1, 3))
+    energy = f"{fields['energy_kcal'] * 4.184:.0f} kJ / {fields['energy_kcal']} kcal"
+    contains = f" Contains: {', '.join(fields['allergens']).upper()}." if "allergens" in fields else ""
+    salt = f"{fields['sodium_mg'] * 2.5 / 1000:.2f} g"
+    body = f"fat {fields['fat_g']:g} g, of which sugars {fields['sugars_g']:g} g, salt {salt}"
+    return fields, f"{fields['product'].capitalize()} (per 100 g): energy {energy}, {body}.{contains}"
+
+
+MADE: dict[str, Callable[[random.Random], Row]] = {
+    "furniture (German)": furniture, "wine (Italian)": wine, "departures": departure, "laboratory": laboratory, "houses": house,
+    "nutrition": nutrition,
+}  # fmt: skip
 
 
 def made(make: Callable[[random.Random], Row], count: int = 1_500) -> list[Row]:

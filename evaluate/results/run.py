@@ -226,7 +226,8 @@ class TemplateFacts(Record):
     kind: TemplateKind
     """Where it comes from: the project, a rule of the style, train outputs, or no more than the fields in their order."""
     skeletons: Sequence[Skeleton]
-    """Its most frequent forms; which one a request gets depends on its fields."""
+    """Its most frequent forms, none that fewer than three train outputs have; which one a request gets depends on its
+    fields."""
     tried: Count = 0
     """Number of train outputs that were held back from the template learnt."""
     exact: Proportion | None = None

@@ -270,9 +270,11 @@ class LearntTemplate:
         return _offered(self.model, parts, written, self.exact[max(place - 1, 0)])
 
     def skeletons(self, most: int) -> list[tuple[str, float]]:
-        """The most frequent chains as texts, each with its share of the train outputs."""
+        """The most frequent chains as texts, each with its share of the train outputs; none that only one or two have, which
+        may be private."""
         counted = sorted(Counter(self.model.chains).items(), key=lambda each: (-each[1], each[0]))
-        return [(self.model.shown(chain), count / len(self.model.chains)) for chain, count in counted[:most]]
+        often = [(chain, count) for chain, count in counted[:most] if count >= _FEWEST]
+        return [(self.model.shown(chain), count / len(self.model.chains)) for chain, count in often]
 
 
 def _offered(model: Skeletons, parts: Parts, written: Written, exact: float) -> tuple[list[str], float]:

@@ -76,7 +76,7 @@ def template_of(
     texts = first_that_keeps([options for options, _ in offered], pairs, style)
     sure = [share >= SURE for _, share in offered if share is not None]
     facts = replace(facts, sure=float(np.mean(sure)) if sure else None)
-    settings = VariantSettings(template=facts.skeletons[0].text, repair="safe")
+    settings = VariantSettings(template=facts.skeletons[0].text if facts.skeletons else "", repair="safe")
     variant = Variant(name, "template", way="template", settings=settings)
     return Raw(variant, _table(texts, pairs, name, samples), fixed_tokens=0, template=facts)
 
