@@ -58,6 +58,11 @@ class StyleSchema:
         return self if len(checks) == len(self.checks) else replace(self, checks=checks)
 
     @property
+    def deciding_rule(self) -> Check | None:
+        """The first must rule that compares outputs with references."""
+        return next((check for check in self.checks if check.about == "correctness" and check.level == "must"), None)
+
+    @property
     def sources(self) -> list[tuple[str, Path]]:
         """("style", file) for the style file and those that its checks read, such as lists of words and JSON Schemas."""
         values = [

@@ -68,6 +68,7 @@ from .quality import Way as Way
 from .read import RESULTS as RESULTS
 from .read import SCHEMA as SCHEMA
 from .read import read_results as read_results
+from .run import COLLECTED as COLLECTED
 from .run import CurveFit as CurveFit
 from .run import Doubling as Doubling
 from .run import Gain as Gain

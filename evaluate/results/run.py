@@ -1,7 +1,7 @@
 """The results of a run, whole: results.json."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...core import Count, NonNegative, Proportion, Record
 from ...curate import Curation
@@ -12,6 +12,15 @@ from .judgements import Judgements
 from .money import Money
 from .quality import Quality, Reference, Requests, Share, Speed, Tokens, Way
 from .verdict import EarlierVerdict, Gate, Problem, Risk, Verdict
+
+COLLECTED = "tuneworth evaluate --pairs"  # the command that judges outputs of other tools
+
+
+class MoneyPlace(NamedTuple):
+    """The file in which a run's prices and volume are stated, and the command that applies it."""
+
+    file: str
+    command: str
 
 
 class HostedTraining(Record):
@@ -281,7 +290,7 @@ class InputFile(Record):
     path: str
     """Path relative to the project, or the name alone for a file outside it."""
     role: str | None
-    """Role of the file: pairs, project, style, guide, or outputs of NAME."""
+    """Role of the file: pairs, project, style, guide, money, or outputs of NAME."""
     sha256: str | None
     """SHA-256 hash of the file; for a folder, of the names and hashes of its files."""
 
@@ -385,6 +394,16 @@ class Results(Record):
         if self.comparison is None:
             raise ValueError("no two variants were compared")
         return self.comparison
+
+    @property
+    def money_place(self) -> MoneyPlace:
+        """The project's file; for outputs collected without a project that of `--money`, which may still be written."""
+        files = {} if self.provenance is None else {file.role: file.path for file in self.provenance.inputs or ()}
+        if "money" in files:
+            return MoneyPlace(files["money"], "tuneworth roi RUN")
+        if "project" in files or self.provenance is None or self.provenance.command != COLLECTED:
+            return MoneyPlace("tuneworth.toml", "tuneworth roi")
+        return MoneyPlace("money.toml", "tuneworth roi RUN --config money.toml")
 
     def share_of(self, name: str) -> float | None:
         """A variant's acceptable share; None if it was not scored."""

@@ -12,7 +12,6 @@ from ...style import Check, Columns, LabelNames, StyleSchema, compare_records, l
 from ..results import Confused, Correctness, PartDifference, PartScore, Share, VariantCorrectness
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare, holm
-from .right_answers import deciding_rule
 from .score import Scores, by_item
 
 METRICS = {
@@ -41,7 +40,7 @@ def correctness_of_all(
 
     `pairs` have `references`; `rows` marks the items that count; `against` are baseline and candidate.
     """
-    rule = deciding_rule(style)
+    rule = style.deciding_rule
     if rule is None or not len(pairs):
         return None
     references: list[list[str]] = pairs["references"].to_list()

@@ -95,7 +95,7 @@ def _asked(evidence: Evidence, worth: Worth, found: Finding, flips: Sequence[Ver
     if asks.way is not None:
         return way_step(evidence, worth, asks.way, asks.do)
     return Step(
-        id="state", kind="state", do=asks.do, command="tuneworth roi", points=unknown(NO_OUTPUT),
+        id="state", kind="state", do=asks.do, command=evidence.results.money_place.command, points=unknown(NO_OUTPUT),
         month=unknown(sentence(asks.turns) if asks.turns else ON_DECISION), people=unknown(NO_TIME),
     )  # fmt: skip
 
@@ -216,7 +216,7 @@ def _resolving(
         case "unchecked":
             return [_unchecked(evidence)]
         case "near_flip" | "stated" | "volume" | "cached_price":
-            return [_verified(kind, flips)]
+            return [_verified(evidence, kind, flips)]
         case "reused":
             chosen = evidence.baseline if decision == "keep prompting" else evidence.candidate
             return [_unseen(evidence, worth, variant_name(chosen))]
@@ -325,9 +325,10 @@ def _unchecked(evidence: Evidence) -> Step:
     return _check("unchecked", do, "The risks do not show in the acceptable share.", money=NO_OUTPUT)
 
 
-def _verified(kind: str, flips: Sequence[VerdictFlip]) -> Step:
+def _verified(evidence: Evidence, kind: str, flips: Sequence[VerdictFlip]) -> Step:
     """The number behind the money that should be verified."""
-    again, turns = "under [roi] and run `tuneworth roi`", "It shows whether the decision holds."
+    file, command = evidence.results.money_place
+    again, turns = f"under [roi] in {file} and run `{command}`", "It shows whether the decision holds."
     do = f"check the numbers {again.replace('under', 'stated under', 1)}: the run measured others"
     flip = nearest_flip(flips) if kind == "near_flip" else None
     if flip is not None:
@@ -337,4 +338,4 @@ def _verified(kind: str, flips: Sequence[VerdictFlip]) -> Step:
         do = f"state `price_cached` {again}"
     if kind == "volume":
         do = f"state the requests a day as `[low, likely, high]` {again}"
-    return _check(kind, do, NO_OUTPUT, kind="state", command="tuneworth roi", money=turns)
+    return _check(kind, do, NO_OUTPUT, kind="state", command=command, money=turns)

@@ -50,12 +50,14 @@ def _no_money(evidence: Evidence) -> Finding | None:
             sentence(f"To compute the money, state {required}"),
             *token_lines(evidence.results),
         ],
-        asks=_state(f"State {where} in tuneworth.toml and run `tuneworth roi`; the existing outputs are reused."),
+        asks=_state(evidence, f"State {where}", "the existing outputs are reused"),
     )
 
 
-def _state(do: str, turns: str | None = None) -> Asks:
-    return Asks("state", do, turns=turns)
+def _state(evidence: Evidence, do: str, why: str, turns: str | None = None) -> Asks:
+    """To state a number where this run's money is, and to decide again."""
+    file, command = evidence.results.money_place
+    return Asks("state", f"{do} in {file} and run `{command}`; {why}.", turns=turns)
 
 
 def _cost_unset(evidence: Evidence) -> Finding | None:
@@ -91,8 +93,9 @@ def _ask_cost(evidence: Evidence, rival: Rival, turns: str) -> Finding:
             "State what an unacceptable output costs (failure_cost).",
         ],
         asks=_state(
-            "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
-            "`tuneworth roi`; the decision depends on it.",
+            evidence,
+            "State what one unacceptable output costs (`failure_cost` under [roi])",
+            "the decision depends on it",
             turns,
         ),
     )
@@ -181,8 +184,8 @@ def _in_between(evidence: Evidence) -> Finding:
         widest = money.tornado[0]
         name, ends = input_name(widest.key, money), say.money_range(widest.npv_low, widest.npv_high, money.currency)
         open_point = f"and that depends most on {name}"
-        do = f"Narrow down {name}, state it under [roi] in tuneworth.toml and run "
-        asks = _state(f"{do}`tuneworth roi`; the existing outputs are reused.", f"over its range the total is {ends}")
+        do, turns = f"Narrow down {name}, state it under [roi]", f"over its range the total is {ends}"
+        asks = _state(evidence, do, "the existing outputs are reused", turns)
     else:
         open_point = "and the ranges are too wide"
     return Finding(

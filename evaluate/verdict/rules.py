@@ -153,8 +153,12 @@ def _too_few(evidence: Evidence) -> bool:
 
 
 def _undecided(evidence: Evidence) -> Finding | None:
-    """Rule 3: there are too few cases, or the candidate may be worse than a rival; skipped if neither could matter."""
-    rivals, too_few = evidence.open_rivals, _too_few(evidence)
+    """Rule 3: there are too few cases, or the candidate may be worse than a rival; skipped if neither could matter.
+
+    A rival that is surely better is not open: whether the loss is worth its saving is a question of money, not of cases.
+    """
+    too_few = _too_few(evidence)
+    rivals = [rival for rival in evidence.open_rivals if too_few or not rival.surely_better(evidence.margin)]
     if (not rivals and not too_few) or hopeless(evidence):
         return None
     rival = rivals[0] if rivals else evidence.strongest

@@ -139,7 +139,7 @@ STEPS = [
     (later(BETTER, groups=np.arange(200) // 50), "unseen cases from 6 other groups, then run again."),
     (later(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
     (later(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
-    (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
+    (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi]) in tuneworth.toml"),
     (later(EQUAL, roi=costs(20)), "decide again when requests a day reach about 1,0"),
     (later(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
     (

@@ -114,6 +114,14 @@ def test_classes_in_which_the_candidate_is_worse_come_first():
     assert [one.value for one in found.differences[1:]] == [0, 0, 0]
 
 
+def test_a_step_about_wrong_answers_asks_for_pairs_of_their_kinds():
+    right = [LABELS[n % 4] for n in range(200)]
+    found = evaluated(LABEL, requests(right), prompted=guesses(right, 0.5, 1), tuned=guesses(right, 0.8, 2))
+    assert found.verdict is not None
+    steps = " ".join(step.do for step in found.verdict.steps)
+    assert "pairs of the kinds that the tuned model gets wrong by `label` (section Correctness)" in steps
+
+
 FIELDS = "checks:\n  - {kind: json}\n  - {kind: same_fields, ignore: [case]}\n"
 
 

@@ -32,7 +32,7 @@ def section(run: StoredRun) -> Section:
     """The section; without prices it explains what prices would add."""
     money = run.results.money
     if not money:
-        return Section("money", "Money", lead(run), "money", {"money": None})
+        return Section("money", "Money", lead(run), "money", {"money": None, "place": run.results.money_place})
     ways = alternative_rows(money, {rival.name for rival in run.rivals})
     shown: dict[str, Any] = {
         "money": money,

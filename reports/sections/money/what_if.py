@@ -214,6 +214,7 @@ def section(run: StoredRun) -> Section | None:
         "rows": doubt_rows(money, inputs),
         "cost_note": cost_note(inputs),
         "inputs": json_block(inputs),
+        "place": run.results.money_place,
     }
     return Section("what_if", "What if", lead(inputs), "what_if", shown)
 
