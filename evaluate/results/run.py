@@ -242,7 +242,7 @@ class TemplateFacts(Record):
     exact: Proportion | None = None
     """Share of them that it wrote word for word; from 0.9, outputs follow a template."""
     sure: Proportion | None = None
-    """Share of the test requests for which it is at least 90% sure to write what people would."""
+    """Share of the test requests for which it is at least 97% sure to write what people would."""
 
 
 class VariantRecord(Record):

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from .forms import Parts, Slot, forms_in
+from .forms import Parts, Slot, common_factor, forms_in
 
 CLAUSE, END = -1, -2  # in place of a slot: a literal that ends a clause, and the end of the output
 _SAMPLE = 100  # rows with a part from which its forms are found
@@ -38,14 +38,15 @@ def find_slots(rows: Sequence[Parts], outputs: Sequence[str]) -> list[Slot]:
     hits: dict[Slot, set[tuple[int, str]]] = {}
     for key, numbers in having.items():
         sample = numbers[:: -(-len(numbers) // _SAMPLE)]
+        factor = common_factor([rows[number][key] for number in sample], [outputs[number] for number in sample])
         own: defaultdict[Slot, set[tuple[int, str]]] = defaultdict(set)
         others: Counter[Slot] = Counter()
         for number, other in zip(sample, [*sample[1:], sample[0]], strict=True):
             output, parts = outputs[number], rows[number]
-            for slot, text in forms_in(key, parts[key], output):
+            for slot, text in forms_in(key, parts[key], output, factor):
                 if text in output and places(text, output):
                     own[slot].add((number, text))
-            for slot, text in forms_in(key, rows[other][key], output):
+            for slot, text in forms_in(key, rows[other][key], output, factor):
                 if text in output and slot.fill(parts) != text and places(text, output):
                     others[slot] += 1
         for slot, found in own.items():

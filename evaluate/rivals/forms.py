@@ -4,7 +4,7 @@ Most ways are tried by name. How numbers are written (scale, decimals, marks) an
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
@@ -24,6 +24,7 @@ _QUALIFIER = re.compile(r"(.*\S)\s*[(\[](.*)[)\]]\s*", re.DOTALL)
 _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 _LONGEST = 400  # characters of a value whose words are parts of their own
 _MOST_PARTS = 4  # words, items and numbers of a value that are parts of their own
+_FEW_FACTORS = 20  # rows from which a factor is read off
 _FAR = 12  # characters between two items of a list
 # What a number may be multiplied by: powers of ten, percent, and the units of other countries and of time.
 _BY = ["0.1", "100", "0.01", "1000", "0.001", "1000000", "0.000001", "2.54", "25.4", "0.3937007874", "0.45359237", "2.2046226218",
@@ -52,7 +53,12 @@ def _flat(fields: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def _parts(value: Any) -> Mapping[str, Value]:
     if isinstance(value, list):
         items = tuple(text for item in value if (text := field_text(item).strip()))
-        return {"": ", ".join(items), **_items(items), "count": Decimal(len(items))} if items else {}
+        numbers = {
+            f"value {at}": number
+            for at, item in enumerate(items[:_MOST_PARTS], 1)
+            if (number := _decimal(item)) is not None
+        }
+        return {"": ", ".join(items), **_items(items), "count": Decimal(len(items)), **numbers} if items else {}
     return _text_parts(field_text(value).strip())
 
 
@@ -231,20 +237,21 @@ class Slot(NamedTuple):
     def fill(self, parts: Parts) -> str | None:
         """What the output writes for one input; None if the input has no such value."""
         value = parts.get((self.field, self.part))
-        return self.form.write(value) if value else None  # type: ignore[arg-type]
+        return None if value in (None, "", ()) else self.form.write(value)  # type: ignore[arg-type]
 
     def __str__(self) -> str:
         how = ", ".join(filter(None, [self.part, str(self.form)]))
         return f"{{{self.field}{': ' * bool(how)}{how}}}"
 
 
-def forms_in(slot: tuple[str, str], value: Value, output: str) -> Iterator[tuple[Slot, str]]:
+def forms_in(slot: tuple[str, str], value: Value, output: str, factor: Decimal | None) -> Iterator[tuple[Slot, str]]:
     """The forms in which the output may write this value, simple ones first, with the text in that form.
 
-    For a text all forms that change it; for numbers and lists those that are read off the output.
+    For a text all forms that change it; for numbers and lists those that are read off the output. `factor` is tried for
+    numbers beside the usual ones.
     """
     if isinstance(value, Decimal):
-        looks: Iterator[Plain | Number | Joined] = _numbers_in(value, output)
+        looks: Iterator[Plain | Number | Joined] = _numbers_in(value, output, factor)
     elif isinstance(value, tuple):
         looks = _lists_in(value, output)
     else:
@@ -259,11 +266,37 @@ _PLAIN_OF_PART = [Plain(case, "") for case in _CASES]
 _PLAIN_OF_WHOLE = [Plain(case, spaces) for spaces in _SPACES for case in _CASES]
 
 
-def _numbers_in(value: Decimal, output: str) -> Iterator[Number]:
-    size = abs(value)
-    scaled = [(scale, float(size) * factor) for scale, factor in _FACTORS] if size else [(_FACTORS[0][0], 0.0)]
+def common_factor(values: Sequence[Value], outputs: Sequence[str]) -> Decimal | None:
+    """What nearly all outputs multiply a number by, where that is none of the usual factors: 4.184 for calories as joules."""
+    spans: list[list[tuple[float, float]]] = []
+    for value, output in zip(values, outputs, strict=True):
+        if isinstance(value, Decimal) and value:
+            found = [one for digits in _digits(output) for one in _readings(digits)]
+            size = abs(float(value))
+            spans.append(
+                [((read - gap) / size, (read + gap) / size) for n, *_, read in found for gap in [0.51 * 0.1**n]]
+            )
+    for start in spans[0] if len(spans) >= _FEW_FACTORS else ():
+        (low, high), fitting = start, 0
+        for some in spans:
+            inside = [(max(low, one), min(high, other)) for one, other in some if one < high and other > low]
+            fitting += bool(inside)
+            low, high = min(inside, key=lambda each: each[0] - each[1], default=(low, high))
+        if fitting >= 0.9 * len(spans) and low > 0 and not any(low <= factor <= high for _, factor in _FACTORS):
+            middle = (low + high) / 2
+            return next(Decimal(repr(near)) for n in range(18) if low <= (near := round(middle, n)) <= high)
+    return None
+
+
+def _digits(output: str) -> Iterable[str]:
+    return dict.fromkeys(match[0] for match in chain(_WRITTEN.finditer(output), _DIGITS.finditer(output)))
+
+
+def _numbers_in(value: Decimal, output: str, factor: Decimal | None) -> Iterator[Number]:
+    size, more = abs(value), [] if factor is None else [(factor, float(factor))]
+    scaled = [(scale, float(size) * times) for scale, times in [*_FACTORS, *more]] if size else [(_FACTORS[0][0], 0.0)]
     seen = set[Number]()
-    for digits in dict.fromkeys(match[0] for match in chain(_WRITTEN.finditer(output), _DIGITS.finditer(output))):
+    for digits in _digits(output):
         for decimals, mark, group, read in _readings(digits):
             error = 0.51 * 0.1**decimals
             for scale in [scale for scale, near in scaled if abs(near - read) <= error]:

@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
-from itertools import islice
+from itertools import combinations, islice
 from math import log, log2
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ _MOST_STEPS = 300
 _FEWEST = 3  # outputs of a half from which the other half can be written
 _USUAL = 0.5  # a field that so many outputs mention is missed where it is left out
 _MOST_VALUES = 40  # of a field, as features
+_COMPARED = 8  # numbers of an input that are compared with each other
 _LONGEST = 40  # characters of a value that is a feature
 _MOST_LIKE = 2_000  # train rows among which a whole output is chosen
 _LIKE = 5  # train outputs that are offered for an input
@@ -52,8 +54,10 @@ def features_of(parts: Parts) -> dict[str, float]:
                 found[f"{name} ends with s"] = value[-1:] in "sxzß"
             if part in _TOLD and len(value) <= _LONGEST:
                 found[f"{name}, {part} = {value}"] = 1
-        else:
-            found[f"{name}, {part}"] = float(value)
+    numbers = [(f"{name}, {part}", float(value)) for (name, part), value in parts.items() if isinstance(value, Decimal)]
+    found.update(numbers)
+    for (one, low), (other, high) in combinations(numbers[:_COMPARED], 2):
+        found |= {f"{one} < {other}": low < high, f"{one} > {other}": low > high}
     return found
 
 
@@ -253,11 +257,12 @@ class Skeletons:
 class LearntTemplate:
     """Skeletons learnt from all train rows, and how those learnt from one half of them did on the other.
 
-    held: row -> what was offered for it while it was held back. likelihoods, exact: in descending order, and the share of
-    exact outputs among rows at least so likely.
+    halves: models of one half of the rows each. held: row -> what was offered for it while it was held back. likelihoods,
+    exact: in descending order, and the share of exact outputs among rows at least so likely.
     """
 
     model: Skeletons
+    halves: Sequence[Skeletons]
     held: Mapping[int, Sequence[str]]
     likelihoods: Sequence[float]
     exact: Sequence[float]
@@ -266,6 +271,8 @@ class LearntTemplate:
         """Outputs for the fields of one input, the best first, and how sure it is that people would have written just that."""
         parts = parts_of(fields)
         written = self.model.write(parts)
+        if any(half.write(parts).text != written.text for half in self.halves):
+            written = written._replace(new=True)
         place = bisect_right(self.likelihoods, -written.likelihood, key=lambda each: -each)
         return _offered(self.model, parts, written, self.exact[max(place - 1, 0)])
 
@@ -307,4 +314,4 @@ def learn_skeletons(rows: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -
         for (row, model, written), sure in zip(tried, exact, strict=True)
     }
     whole = Skeletons(slots, found, inputs, features, range(len(rows)))
-    return LearntTemplate(whole, held, [written.likelihood for *_, written in tried], exact)
+    return LearntTemplate(whole, models, held, [written.likelihood for *_, written in tried], exact)
