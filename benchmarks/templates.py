@@ -24,8 +24,8 @@ from typing import Any
 import polars as pl
 from near_misses import rows_of
 
-from tuneworth.evaluate.rivals.skeletons import learn_skeletons
-from tuneworth.evaluate.rivals.templates import SURE, first_that_keeps
+from tuneworth.evaluate.rivals.skeletons import SURE, learn_skeletons
+from tuneworth.evaluate.rivals.templates import first_that_keeps
 from tuneworth.style import StyleSchema, check_outputs, read_style
 
 Row = tuple[Mapping[str, Any], str]
@@ -136,9 +136,11 @@ def laboratory(draw: random.Random) -> Row:
 def house(draw: random.Random) -> Row:
     """A property of an American agent: abbreviations, thousands, a price in millions or thousands."""
     fields: dict[str, Any] = {
-        "bedrooms": draw.randint(1, 6), "bathrooms": draw.choice([1, 1.5, 2, 2.5, 3]), "style": draw.choice(["colonial", "ranch", "split-level"]),
-        "city": draw.choice(["Newton", "Salem", "Quincy", "Lowell"]), "state": "MA", "area_sqft": draw.randint(600, 5200),
-        "price_usd": draw.choice([draw.randint(180, 999) * 1000, draw.randint(100, 420) * 10_000]), "built": draw.randint(1890, 2024),
+        "bedrooms": draw.randint(1, 6), "bathrooms": draw.choice([1, 1.5, 2, 2.5, 3]),
+        "style": draw.choice(["colonial", "ranch", "split-level"]), "city": draw.choice(["Newton", "Salem", "Quincy", "Lowell"]),
+        "state": "MA", "area_sqft": draw.randint(600, 5200),
+        "price_usd": draw.choice([draw.randint(180, 999) * 1000, draw.randint(100, 420) * 10_000]),
+        "built": draw.randint(1890, 2024),
     }  # fmt: skip
     if draw.random() < 0.5:
         fields["hoa_monthly"] = draw.randint(80, 900)
@@ -259,9 +261,17 @@ def main() -> None:
     given = parser.parse_args()
     style = read_style(given.rules) if given.rules else None
     learn_skeletons([{"a": n} for n in range(20)], [f"a {n} b" for n in range(20)])  # loads scikit-learn
-    print(
-        "| set | learnt from | exact | exact of held-back train rows | sure and right | accepted, of references | fit s | ms a row |"
-    )
+    heads = [
+        "set",
+        "learnt from",
+        "exact",
+        "exact of held-back train rows",
+        "sure and right",
+        "accepted, of references",
+        "fit s",
+        "ms a row",
+    ]
+    print(f"| {' | '.join(heads)} |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for file in given.files:
         read = microcontrollers(file) if file.suffix == ".dcm" else ((one, two) for one, two, _ in rows_of(file))

@@ -9,6 +9,7 @@ from .forms import Parts, Slot, common_factor, forms_in
 
 CLAUSE, END = -1, -2  # in place of a slot: a literal that ends a clause, and the end of the output
 _SAMPLE = 100  # rows with a part from which its forms are found
+_RARE = 200  # a part that one in so many inputs has is not looked for
 _FEWEST = 3  # outputs that show a form
 _CLAUSES = re.compile(r"(?<=[.!?;,])\s+|(?<=\n)(?=\S)")
 _LETTERS = re.compile(r"[^\W\d_]{2}")
@@ -36,7 +37,8 @@ def find_slots(rows: Sequence[Parts], outputs: Sequence[str]) -> list[Slot]:
         for key in parts:
             having[key].append(number)
     hits: dict[Slot, set[tuple[int, str]]] = {}
-    for key, numbers in having.items():
+    fewest = max(_FEWEST, len(rows) // _RARE)
+    for key, numbers in ((key, numbers) for key, numbers in having.items() if len(numbers) >= fewest):
         sample = numbers[:: -(-len(numbers) // _SAMPLE)]
         factor = common_factor([rows[number][key] for number in sample], [outputs[number] for number in sample])
         own: defaultdict[Slot, set[tuple[int, str]]] = defaultdict(set)

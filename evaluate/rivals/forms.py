@@ -250,20 +250,21 @@ def forms_in(slot: tuple[str, str], value: Value, output: str, factor: Decimal |
     For a text all forms that change it; for numbers and lists those that are read off the output. `factor` is tried for
     numbers beside the usual ones.
     """
-    if isinstance(value, Decimal):
-        looks: Iterator[Plain | Number | Joined] = _numbers_in(value, output, factor)
-    elif isinstance(value, tuple):
-        looks = _lists_in(value, output)
-    else:
-        looks = _PLAIN_OF_WHOLE if slot[1] in ("", "item 1", "last item") else _PLAIN_OF_PART  # type: ignore[assignment]
+    if isinstance(value, str):
+        yield from ((Slot(*slot, look), text) for look, text in _written(value, slot[1] in ("", "item 1", "last item")))
+        return
+    looks = _lists_in(value, output) if isinstance(value, tuple) else _numbers_in(value, output, factor)
     for look in looks:
-        text = look.write(value)  # type: ignore[arg-type]
-        if text:
+        if text := look.write(value):  # type: ignore[arg-type]
             yield Slot(*slot, look), text
 
 
-_PLAIN_OF_PART = [Plain(case, "") for case in _CASES]
-_PLAIN_OF_WHOLE = [Plain(case, spaces) for spaces in _SPACES for case in _CASES]
+@lru_cache(maxsize=2_000)
+def _written(text: str, whole: bool) -> Sequence[tuple[Plain, str]]:
+    """A text in all forms; parts of a value keep their spaces and hyphens."""
+    spaced = [(spaces, change(text)) for spaces, change in (_SPACES.items() if whole else [("", _SPACES[""])])]
+    forms = [(Plain(case, spaces), change(one)) for spaces, one in spaced for case, change in _CASES.items()]
+    return [(form, one) for form, one in forms if one]
 
 
 def common_factor(values: Sequence[Value], outputs: Sequence[str]) -> Decimal | None:

@@ -25,11 +25,13 @@ _MOST_STEPS = 300
 _FEWEST = 3  # outputs of a half from which the other half can be written
 _USUAL = 0.5  # a field that so many outputs mention is missed where it is left out
 _MOST_VALUES = 40  # of a field, as features
+_LARGEST = 1e30  # number of an input; features are floats of 32 bits
 _COMPARED = 8  # numbers of an input that are compared with each other
 _LONGEST = 40  # characters of a value that is a feature
 _MOST_LIKE = 2_000  # train rows among which a whole output is chosen
 _LIKE = 5  # train outputs that are offered for an input
-_SURE = 0.5  # a chain less likely than this to be exact is not offered
+_OFFERED = 0.5  # a chain less likely than this to be exact is not offered
+SURE = 0.97  # from which a template counts as right about a request; it takes 65 held-back outputs without an error
 _HELD = 200  # outputs of each half of the rows that the other half writes
 _MARK, _ENDED = re.compile(r"[.!?;,\n]\s*"), re.compile(r"[.!?;,\n]\s*\Z")
 
@@ -54,7 +56,8 @@ def features_of(parts: Parts) -> dict[str, float]:
                 found[f"{name} ends with s"] = value[-1:] in "sxzß"
             if part in _TOLD and len(value) <= _LONGEST:
                 found[f"{name}, {part} = {value}"] = 1
-    numbers = [(f"{name}, {part}", float(value)) for (name, part), value in parts.items() if isinstance(value, Decimal)]
+    decimals = [(f"{name}, {part}", value) for (name, part), value in parts.items() if isinstance(value, Decimal)]
+    numbers = [(name, max(min(float(value), _LARGEST), -_LARGEST)) for name, value in decimals]
     found.update(numbers)
     for (one, low), (other, high) in combinations(numbers[:_COMPARED], 2):
         found |= {f"{one} < {other}": low < high, f"{one} > {other}": low > high}
@@ -285,8 +288,9 @@ class LearntTemplate:
 
 
 def _offered(model: Skeletons, parts: Parts, written: Written, exact: float) -> tuple[list[str], float]:
-    sure = min(exact, _SURE) if written.new else exact
-    return ([written.text] if sure >= _SURE else []) + model.write_like(parts), sure
+    sure = min(exact, _OFFERED) if written.new else exact
+    chain = [written.text] if sure >= _OFFERED else []
+    return (chain if sure >= SURE else chain + model.write_like(parts)), sure
 
 
 def learn_skeletons(rows: Sequence[Mapping[str, Any]], outputs: Sequence[str]) -> LearntTemplate | None:

@@ -16,15 +16,13 @@ from ..outputs.table import OUTPUT_SCHEMA, Raw
 from ..results import Skeleton, TemplateFacts, TemplateKind
 from ..settings import VariantSettings
 from ..variants import Variant
-from .skeletons import LearntTemplate, learn_skeletons
+from .skeletons import SURE, LearntTemplate, learn_skeletons
 
 TEMPLATE = "template"
 INPUT = "input"  # the place of an input that is one text without fields
 LEARNED_FROM = 2_000  # train pairs
 TRIED_ON = 200  # train pairs by which one of several templates is chosen
-SURE = (
-    0.97  # of a request, from which the template counts as right about it: takes 65 held-back outputs without an error
-)
+
 MOST_SHOWN = 8  # skeletons
 MOST_FIELDS = 12
 FIRST_WORDS = 40  # of a value; that many show whether an output mentions it
