@@ -38,7 +38,9 @@ from .in_use import RuleInUse as RuleInUse
 from .in_use import StyleInUse as StyleInUse
 from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
+from .infer import RecognisedTask as RecognisedTask
 from .infer import infer_style as infer_style
+from .infer import recognise_task as recognise_task
 from .kinds import KINDS as KINDS
 from .kinds.label import LabelNames as LabelNames
 from .kinds.label import labels_of as labels_of

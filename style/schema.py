@@ -40,9 +40,13 @@ class Check:
     wordings: Wordings = field(default_factory=dict)
 
 
+Task = Literal["labels", "fields", "answer", "sql", "text"]
+
+
 @dataclass(frozen=True)
 class StyleSchema:
-    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema."""
+    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema; `task` is what the outputs
+    are, where it is stated."""
 
     name: str
     checks: tuple[Check, ...]
@@ -50,6 +54,7 @@ class StyleSchema:
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
     wordings: Wordings = field(default_factory=dict)
+    task: Task | None = None
 
     @property
     def without_references(self) -> "StyleSchema":

@@ -160,6 +160,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "rows": inferred.rows,
         "different": inferred.different,
         "counted": inferred.counted,
+        "task": as_json(inferred.task),
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),
         "discrimination": as_json(inferred.discrimination),
