@@ -145,6 +145,17 @@ def test_mail_merge_texts_are_followed_and_shown() -> None:
     assert written(train, test) == [output for _, output in test]
 
 
+def test_factors_and_comparisons_are_read_off_the_outputs() -> None:
+    def row(n: int) -> tuple[dict[str, int], str]:
+        draw = random.Random(n)
+        fields = {"kcal": draw.randint(20, 900), "limit": draw.randint(20, 900)}
+        said = "too much" if fields["kcal"] > fields["limit"] else "fine"
+        return fields, f"{fields['kcal'] * 4.184:.1f} kJ, which is {said}."
+
+    rows = [row(n) for n in range(260)]
+    assert written(rows[:200], rows[200:]) == [output for _, output in rows[200:]]
+
+
 def test_typing_errors_in_train_outputs_are_not_learnt() -> None:
     train = [
         (row, text.replace("Breite", "Briete") if n % 5 == 0 else text)
