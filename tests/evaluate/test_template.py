@@ -156,6 +156,30 @@ def test_factors_and_comparisons_are_read_off_the_outputs() -> None:
     assert written(rows[:200], rows[200:]) == [output for _, output in rows[200:]]
 
 
+def test_equal_values_are_told_apart_by_the_words_beside_them() -> None:
+    def row(n: int) -> tuple[dict[str, int], str]:
+        draw = random.Random(n)
+        fields = {"rooms": draw.randint(1, 4), "baths": draw.randint(1, 4), "floors": draw.randint(1, 4)}
+        return fields, f"floors {fields['floors']}, {fields['baths']} with a bath of {fields['rooms']}"
+
+    rows = [row(n) for n in range(160)]
+    assert written(rows[:60], rows[60:]) == [output for _, output in rows[60:]]
+
+
+def test_a_piece_whose_field_is_missing_is_left_out_and_the_template_is_not_sure_of_it() -> None:
+    def row(n: int) -> tuple[dict[str, Any], str]:
+        fields = {"core": words(random.Random(n), 1), "clock": n * 37 % 400 + 11, "pins": n * 13 % 90 + 7}
+        return fields, f"{fields['core']} core, runs at {fields['clock']} MHz, {fields['pins']} pins"
+
+    train = [row(n) for n in range(200)]
+    known, unknown = row(500), ({"core": "mips", "pins": 44}, "mips core, 44 pins")
+    found = template_of(table([known, known, unknown]), table(train), FREE)
+    assert found is not None
+    assert found.outputs["output"].to_list() == [known[1], known[1], unknown[1]]
+    assert found.template is not None
+    assert found.template.sure == pytest.approx(2 / 3)
+
+
 def test_typing_errors_in_train_outputs_are_not_learnt() -> None:
     train = [
         (row, text.replace("Breite", "Briete") if n % 5 == 0 else text)
