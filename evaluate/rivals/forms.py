@@ -6,7 +6,7 @@ Most ways are tried by name. How numbers are written (scale, decimals, marks) an
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
@@ -25,12 +25,14 @@ _DIGITS = re.compile(r"\d+(?:[.,]\d+)?")
 _LONGEST = 400  # characters of a value whose words are parts of their own
 _MOST_PARTS = 4  # words, items and numbers of a value that are parts of their own
 _FEW_FACTORS = 20  # rows from which a factor is read off
+_MOST_DIGITS, _LONGEST_NUMBER = 12, 18  # of a number in an input before its mark, and in an output with its marks
 _FAR = 12  # characters between two items of a list
 # What a number may be multiplied by: powers of ten, percent, and the units of other countries and of time.
 _BY = ["0.1", "100", "0.01", "1000", "0.001", "1000000", "0.000001", "2.54", "25.4", "0.3937007874", "0.45359237", "2.2046226218",
        "28.349523125", "1.609344", "0.6213711922", "0.3048", "3.280839895"]  # fmt: skip
 _OF = [Decimal(each) for each in (1024, 60, 3600, 24, 7)]
 SCALES = [Decimal(1), Decimal(10), *map(Decimal, _BY), *_OF, *(1 / each for each in _OF)]
+_EXACT = Context(prec=60)  # digits of the largest number times the largest factor, with the most decimals
 _FACTORS = [(scale, float(scale)) for scale in SCALES]
 
 
@@ -133,14 +135,15 @@ def _time_parts(text: str) -> dict[str, Value]:
 
 
 def _decimal(text: str) -> Decimal | None:
-    """The value of digits in an input: a comma before other than three digits is a decimal mark."""
+    """The value of digits in an input: a comma before other than three digits is a decimal mark. None for too many digits."""
     plain = (
         text.replace(",", "") if re.fullmatch(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?", text) else text.replace(",", ".")
     )
     try:
-        return Decimal(plain)
+        value = Decimal(plain)
     except InvalidOperation:
         return None
+    return value if value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS else None
 
 
 # --- ways to write a part ----------------------------------------------------------------------------------------
@@ -178,13 +181,10 @@ class Number(NamedTuple):
     mark: str
     group: str
 
-    def write(self, value: Decimal) -> str | None:
-        """The number in this form; None if it is too large to write."""
-        scaled = abs(value) * self.scale
-        if scaled >= 10**18:
-            return None
+    def write(self, value: Decimal) -> str:
+        """The number in this form."""
         places = Decimal(1).scaleb(-(6 if self.decimals is None else self.decimals))
-        text = f"{scaled.quantize(places, ROUND_HALF_UP):f}"
+        text = f"{(abs(value) * self.scale).quantize(places, ROUND_HALF_UP, _EXACT):f}"
         if self.decimals is None and "." in text:
             text = text.rstrip("0").rstrip(".")
         whole, _, rest = text.partition(".")
@@ -311,12 +311,14 @@ def _numbers_in(value: Decimal, output: str, factor: Decimal | None) -> Iterator
 def _readings(digits: str) -> Sequence[tuple[int, str, str, float]]:
     """The decimals, the decimal mark, the mark between groups, and the value of digits with marks, as they may be read."""
     marks = re.sub(r"\d", "", digits)
+    if len(digits) > _LONGEST_NUMBER:
+        return []
     if not marks:
         return [(0, mark, group, float(digits)) for mark, group in ((".", ""), (",", ""), (".", ","), (",", "."))]
     found = []
     if len(marks) == 1 and marks in ".,":
         found.append((len(digits) - digits.index(marks) - 1, marks, "", float(digits.replace(",", "."))))
-    if re.fullmatch(r"\d{1,3}(?:(\D)\d{3})+(?:[.,]\d+)?", digits) is not None:
+    if re.fullmatch(r"\d{1,3}(\D)\d{3}(?:\1\d{3})*(?:(?!\1)[.,]\d+)?", digits) is not None:
         mark = marks[-1] if len(set(marks)) > 1 else "." if marks[0] != "." else ","
         whole, _, rest = digits.partition(mark)
         found.append((len(rest), mark, marks[0], float(re.sub(r"\D", "", whole) + (f".{rest}" if rest else ""))))

@@ -25,7 +25,6 @@ _MOST_STEPS = 300
 _FEWEST = 3  # outputs of a half from which the other half can be written
 _USUAL = 0.5  # a field that so many outputs mention is missed where it is left out
 _MOST_VALUES = 40  # of a field, as features
-_LARGEST = 1e30  # number of an input; features are floats of 32 bits
 _COMPARED = 8  # numbers of an input that are compared with each other
 _LONGEST = 40  # characters of a value that is a feature
 _MOST_LIKE = 2_000  # train rows among which a whole output is chosen
@@ -56,8 +55,7 @@ def features_of(parts: Parts) -> dict[str, float]:
                 found[f"{name} ends with s"] = value[-1:] in "sxzß"
             if part in _TOLD and len(value) <= _LONGEST:
                 found[f"{name}, {part} = {value}"] = 1
-    decimals = [(f"{name}, {part}", value) for (name, part), value in parts.items() if isinstance(value, Decimal)]
-    numbers = [(name, max(min(float(value), _LARGEST), -_LARGEST)) for name, value in decimals]
+    numbers = [(f"{name}, {part}", float(value)) for (name, part), value in parts.items() if isinstance(value, Decimal)]
     found.update(numbers)
     for (one, low), (other, high) in combinations(numbers[:_COMPARED], 2):
         found |= {f"{one} < {other}": low < high, f"{one} > {other}": low > high}
