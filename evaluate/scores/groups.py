@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
-from ...style import Check, StyleSchema, check_columns, field_text, pair_columns
+from ...style import Check, StyleSchema, check_columns, pair_columns, right_answers
 from ..results import Requests
 from ..statistics.intervals import Repeating
 
@@ -59,17 +59,13 @@ def with_references(pairs: pl.DataFrame, style: StyleSchema, identifiers: Collec
     `contradicted` marks pairs of which another has the same request and another answer, where the rule of the style that
     decides allows one alone and the data lists no others: each keeps its own.
     """
-    requests, own = _requests(pairs, identifiers), []
+    requests, own = _requests(pairs, identifiers), right_answers(pairs).to_list()
     of_request: defaultdict[Any, dict[str, int]] = defaultdict(dict)  # each answer, with the first row that has it
     several = set()  # requests of which the data lists further answers
-    metas = pairs["meta"].to_list() if "meta" in pairs.columns else [None] * len(pairs)
-    for row, (output, meta, request) in enumerate(zip(pairs["output"], metas, requests, strict=True)):
-        stated = json.loads(meta).get("references") if meta and '"references"' in meta else None
-        texts = map(field_text, [output, *(stated if isinstance(stated, list) else [stated])])
-        own.append([text for text in texts if text.strip()])
-        if len(own[-1]) > 1:
+    for row, (request, texts) in enumerate(zip(requests, own, strict=True)):
+        if len(texts) > 1:
             several.add(request)
-        for text in own[-1]:
+        for text in texts:
             of_request[request].setdefault(text, row)
     alone = {request: answers for request, answers in of_request.items() if request not in several}
     contradicted = _contradicted(pairs, alone, style.deciding_rule, style)

@@ -34,6 +34,7 @@ BEFORE_TUNING = (
     *BEFORE_ANY, "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
 )  # fmt: skip
 NOT_VALID = "Until this is fixed, the numbers answer a different question."
+ON_PART = "What more examples of that part bring was not measured."
 NO_OUTPUT = "It changes no output."
 NO_TIME = "How long it takes a person is neither stated nor measured."
 ON_DECISION = "It depends on the decision."
@@ -246,7 +247,16 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             do = "add a rule about the right answer, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
-            return do, "What the rules do not see is not part of the acceptable share."
+            return do, f"What the rules do not see is not part of the {evidence.results.good} share."
+        case "slice":
+            return "read its outputs there, and train on more examples of that part; then run again", ON_PART
+        case "near_misses":
+            style = evidence.results.style
+            rule = None if style is None or style.near_misses is None else style.near_misses.rule
+            if rule == "people":
+                return "have people judge outputs blind (section Examples)", "What people accept is not known."
+            do = f"add a rule `{rule}` to the style, which compares each output with its reference; then run again"
+            return do, "How many of the accepted outputs are wrong is not known."
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":
@@ -270,12 +280,12 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             return do, f"No other guide was measured. {level}"
         case "warned":
             warned = next(risk.id for risk in evidence.results.risks if risk.status == "warn")
-            return RISK_ADVICE.get(warned, ""), "The risk does not show in the acceptable share."
+            return RISK_ADVICE.get(warned, ""), f"The risk does not show in the {evidence.results.good} share."
         case "references":
-            return _references(evidence), "It changes what counts as acceptable."
+            return _references(evidence), f"It changes what counts as {evidence.results.good}."
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
-            return do, "It changes what counts as acceptable."
+            return do, f"It changes what counts as {evidence.results.good}."
     return "", ""
 
 
@@ -322,7 +332,7 @@ def _unchecked(evidence: Evidence) -> Step:
     do = f"check the risks that were not: {names} (`to_check` of each in results.json says how)"
     if len(risks) == 1:
         do = risks[0].to_check or f"check the risk of {names}"
-    return _check("unchecked", do, "The risks do not show in the acceptable share.", money=NO_OUTPUT)
+    return _check("unchecked", do, f"The risks do not show in the {evidence.results.good} share.", money=NO_OUTPUT)
 
 
 def _verified(evidence: Evidence, kind: str, flips: Sequence[VerdictFlip]) -> Step:

@@ -103,7 +103,7 @@ def _forms(evidence: Evidence, worth: Worth) -> Iterator[Step]:
         made_of = variant.way == "cascade" and candidate in variant.of
         if not made_of or theirs is None or ours is None or theirs - ours < NOTICEABLE:
             continue
-        how = f"{say.percent(theirs)} - {say.percent(ours)} acceptable, as measured; the range was not computed."
+        how = f"{say.percent(theirs)} - {say.percent(ours)} {results.good}, as measured; the range was not computed."
         month, once = worth.of_form(name, candidate)
         yield Step(
             id=f"form:{name}", kind="form",

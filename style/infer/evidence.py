@@ -12,7 +12,7 @@ import polars as pl
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
 from ..discrimination import FEWEST, SAMPLE, other_outputs
-from ..near_misses import near_misses
+from ..planted import near_misses
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
@@ -114,7 +114,7 @@ def held_out_evidence(counted: Evidence, held_out: tuple[int, int], columns: Col
     The check follows what it was learnt from, so its evidence are examples that other ones tell about.
     """
     holds, applicable = held_out
-    wrong = columns.once("near misses", lambda: near_misses(_first(columns)))
+    wrong = columns.once("near misses", lambda: near_misses(_first(columns), {}))
     one = replace(counted, holds=holds, applicable=applicable, low=wilson_low(holds, applicable))
     if wrong is None:
         return None

@@ -48,6 +48,8 @@ def style_text(
     ]
     lines += [f"# {note}" for note in notes]
     lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
+    if near_misses and near_misses.unseen:
+        lines.append(f"# {near_misses.unseen}")
     top = {"name": name, "reviewed": False, **({"task": task} if task else {})}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:

@@ -183,7 +183,7 @@ def test_a_template_says_whether_outputs_follow_it_and_shows_its_forms(
     facts = {"kind": kind, "skeletons": forms, "tried": 200, "exact": exact}
     found = section(stored(TEMPLATE, variants=HOW | {"template": HOW["template"] | {"template": facts}}))
     assert found is not None
-    html = render_section(found, {})
+    html = render_section(found, {"good": "acceptable"})
     assert said in plain(html)
     assert '60%: <code dir="auto">{a} &lt;of&gt; {b}</code>' in html
     assert '<li><code dir="auto">{a}</code>' in html
