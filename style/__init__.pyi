@@ -24,6 +24,8 @@ from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers
 from .facts.numbers import UNSPACED as UNSPACED
 from .facts.numbers import quotes_apart as quotes_apart
+from .facts.values import DATE as DATE
+from .facts.values import read_date as read_date
 from .fields import all_fields as all_fields
 from .fields import field_text as field_text
 from .fields import read_fields as read_fields

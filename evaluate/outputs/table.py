@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from ...core import damage, damage_is_named, read_stored, read_stored_table, say, write_whole
-from ..results import VariantRecord
+from ..results import TemplateFacts, VariantRecord
 from ..rivals.nearest import NearestExamples
 from ..settings import EvaluateSettings, VariantSettings
 from ..variants import Variant
@@ -85,6 +85,7 @@ class Raw:
     calls: pl.Series | None = None
     cascade: "Cascade | None" = None
     doubt: str | None = None
+    template: TemplateFacts | None = None
 
     @property
     def record(self) -> VariantRecord:
@@ -106,6 +107,7 @@ class Raw:
             doubtful_counts=self.doubt,
             file=variant.file.name if variant.file else None,
             search=variant.search,
+            template=self.template,
         )
 
 

@@ -91,6 +91,9 @@ from .run import PairLoss as PairLoss
 from .run import Provenance as Provenance
 from .run import Results as Results
 from .run import SearchCost as SearchCost
+from .run import Skeleton as Skeleton
+from .run import TemplateFacts as TemplateFacts
+from .run import TemplateKind as TemplateKind
 from .run import Training as Training
 from .run import VariantRecord as VariantRecord
 from .verdict import AbilityArea as AbilityArea

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ...core import Count, NonNegative, Record
+from ...core import Count, NonNegative, Proportion, Record
 from ...curate import Curation
 from ...style import StyleInUse
 from .comparison import Comparison, Rival, Routing, Slice
@@ -219,6 +219,34 @@ class SearchCost(Record):
 OutputSource = Literal["base model", "adapter", "endpoint", "outputs", "template", "variants"]
 
 
+TemplateKind = Literal["stated", "rule", "learnt", "fields"]
+
+
+class Skeleton(Record):
+    """Text of a template with places in braces: a field of the request, which part of it, and how it is written."""
+
+    text: str
+    """Literal text and places, such as {price: value 1, as 1,234.5}."""
+    share: Proportion | None
+    """Share of the train outputs that have this form; null for a template that was not learnt from them."""
+
+
+class TemplateFacts(Record):
+    """Template of a variant without a model."""
+
+    kind: TemplateKind
+    """Where it comes from: the project, a rule of the style, train outputs, or no more than the fields in their order."""
+    skeletons: Sequence[Skeleton]
+    """Its most frequent forms, none that fewer than three train outputs have; which one a request gets depends on its
+    fields."""
+    tried: Count = 0
+    """Number of train outputs that were held back from the template learnt."""
+    exact: Proportion | None = None
+    """Share of them that it wrote word for word; from 0.9, outputs follow a template."""
+    sure: Proportion | None = None
+    """Share of the test requests for which it is at least 97% sure to write what people would."""
+
+
 class VariantRecord(Record):
     """Configuration of one variant."""
 
@@ -254,6 +282,8 @@ class VariantRecord(Record):
     """Name of the file with its collected outputs; null for other sources."""
     search: SearchCost | None = None
     """What the search for its prompt took; only for the variant searched."""
+    template: TemplateFacts | None = None
+    """Its template; only for a variant that fills one in."""
 
 
 class InputFile(Record):

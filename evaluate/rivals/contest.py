@@ -9,8 +9,9 @@ from ...style import StyleSchema
 from ..outputs.table import Raw
 from ..scores.score import Scores
 from ..settings import EvaluateSettings
-from .derived import TEMPLATE, cascade_of, score_variant, template_of, with_repairs
+from .derived import cascade_of, score_variant, with_repairs
 from .labels import CLASSIFIER, MAJORITY, label_rivals
+from .templates import TEMPLATE, template_of
 
 REPAIR = "repair"
 

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 from ...core import unbroken as say
-from ...evaluate.results import Rival, Share
+from ...evaluate.results import Rival, Share, TemplateFacts
 from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, sentence, share_text
 from .money.costs import cost_figure, counted_cost
 
 NOT_KNOWN = "–"
+FOLLOWED = 0.9  # the share of exact outputs from which outputs follow a template
 NO_CALL = {
     "template": "no model",
     "majority": "no model",
@@ -33,6 +34,15 @@ class RivalRow:
 
 
 @dataclass(frozen=True)
+class TemplateNote:
+    """What a template writes: its forms, each with its share of the train outputs."""
+
+    name: str
+    about: str
+    forms: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class FormRow:
     """One form in which the tuned model can be used, with what that takes; `judged` is the form of the verdict."""
 
@@ -47,12 +57,14 @@ def section(run: StoredRun) -> Section | None:
     """The section of a run with several ways or forms, or with ways that could not be measured."""
     rows, forms, others = rival_rows(run), form_rows(run), unmeasured_lines(run)
     money = run.results.money
-    if not rows or (len(rows) < 2 and len(forms) < 2 and not others):
+    templates = template_notes(run)
+    if not rows or (len(rows) < 2 and len(forms) < 2 and not others and not templates):
         return None
     shown = {
         "rows": rows,
         "forms": forms if len(forms) > 1 else [],
         "unmeasured": others,
+        "templates": templates,
         "whose": named(run.candidate),
         "decided": run.results.verdict is not None,
         "cost_title": cost_figure(money.failures, money.good)[0] if money else "",
@@ -149,6 +161,37 @@ def unmeasured_lines(run: StoredRun) -> list[tuple[str, str]]:
     """(way, reason) of the ways that were not measured."""
     rows = [row for row in run.results.rivals if not row.measured]
     return [(run.label(row.name), sentence(row.why or "the reason was not recorded")) for row in rows]
+
+
+def template_notes(run: StoredRun) -> list[TemplateNote]:
+    """The templates that were measured, in a form in which anybody can use them."""
+    found = {name: how.template for name, how in run.results.variants.items() if how.template and how.way == "template"}
+    return [
+        TemplateNote(
+            run.label(name),
+            _about(template),
+            [(form.text, "" if form.share is None else say.percent(form.share)) for form in template.skeletons],
+        )
+        for name, template in found.items()
+    ]
+
+
+def _about(template: TemplateFacts) -> str:
+    """Whether outputs follow the template, and what it does where they do not."""
+    if template.kind == "stated":
+        return "The template is stated in tuneworth.toml."
+    held = say.count(template.tried, "training example")
+    share = f"{say.percent(template.exact)} of the outputs of {held} that were held back"
+    if template.kind == "learnt" and (template.exact or 0) >= FOLLOWED:
+        return f"The outputs follow a template: learnt from the training examples, it wrote {share} word for word."
+    follow = f"The outputs follow no template: one learnt from the training examples wrote {share} word for word. "
+    otherwise = {
+        "rule": "This one is a rule of the style.",
+        "fields": "This one lists the fields that outputs usually mention.",
+        "learnt": "For each request it fills the values into a training output that mentions the same fields, the first of five "
+        "that keeps the rules.",
+    }[template.kind]
+    return (follow if template.tried else "") + otherwise
 
 
 def form_rows(run: StoredRun) -> list[FormRow]:

@@ -13,6 +13,7 @@ _TEMPLATE = "a model's chat template or its files"
 _NUMBER = "a number, or a mark beside one, within a longer scan that is reached"
 _MATCH = "one match of a pattern that a reached scan found, or the words around it"
 _OWN = "a text that Tuneworth wrote"
+_VALUES = "a short value, or an output that is searched for literal values, one for each field and row"
 
 # "*": every function of the file.
 BOUNDED: Mapping[str, Mapping[str, str]] = {
@@ -56,7 +57,10 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "evaluate/money/traced.py": {"*": _OWN},
     "evaluate/outputs/files.py": {"*": _SHOWN},
     "evaluate/rivals/constraint.py": {"*": _STYLE},
-    "evaluate/rivals/derived.py": {"*": "searches for literal values, one for each field and row"},
+    "evaluate/rivals/chains.py": {"*": _VALUES},
+    "evaluate/rivals/forms.py": {"*": _VALUES},
+    "evaluate/rivals/skeletons.py": {"*": "the literal between two values, once"},
+    "evaluate/rivals/templates.py": {"*": _VALUES},
     "evaluate/scores/causes.py": {"_long_free": "splits at white space alone"},
     "evaluate/scores/judgements.py": {"*": _SHOWN},
     "evaluate/verdict/money_sentences.py": {"*": _OWN},

@@ -10,6 +10,7 @@ import pytest
 
 from tuneworth.evaluate.results import Verdict
 from tuneworth.reports import write_report
+from tuneworth.reports.page import render_section
 from tuneworth.reports.sections.first_screen import decision_label, verdict_sentence
 from tuneworth.reports.sections.rivals import form_rows, lead, rival_rows, section, unmeasured_lines
 from tuneworth.reports.stored import StoredRun, read_run
@@ -155,6 +156,37 @@ def test_a_run_with_one_way_and_one_form_needs_no_section() -> None:
     quality = {name: {"n": 100, "acceptable": SHARE} for name in ("prompted", "tuned + repair")}
     assert section(stored(row("prompted", 0.6, 0.2, strongest=True), quality=quality)) is None
     assert section(stored()) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "exact", "said"),
+    [
+        (
+            "learnt",
+            0.97,
+            "The outputs follow a template: learnt from the training examples, it wrote 97% of the outputs of 200",
+        ),
+        (
+            "learnt",
+            0.02,
+            "The outputs follow no template: one learnt from the training examples wrote 2% of the outputs of 200",
+        ),
+        ("fields", 0.02, "This one lists the fields that outputs usually mention."),
+        ("rule", 0.02, "This one is a rule of the style."),
+        ("stated", None, "The template is stated in tuneworth.toml."),
+    ],
+)
+def test_a_template_says_whether_outputs_follow_it_and_shows_its_forms(
+    kind: str, exact: float | None, said: str
+) -> None:
+    forms = [{"text": "{a} <of> {b}", "share": 0.6}, {"text": "{a}", "share": None}]
+    facts = {"kind": kind, "skeletons": forms, "tried": 200, "exact": exact}
+    found = section(stored(TEMPLATE, variants=HOW | {"template": HOW["template"] | {"template": facts}}))
+    assert found is not None
+    html = render_section(found, {"good": "acceptable"})
+    assert said in plain(html)
+    assert '60%: <code dir="auto">{a} &lt;of&gt; {b}</code>' in html
+    assert '<li><code dir="auto">{a}</code>' in html
 
 
 def test_variants_are_shown_by_their_share_and_repaired_ones_before_their_origin() -> None:
