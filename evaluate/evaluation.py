@@ -34,7 +34,7 @@ from .risks.risks import assess_risks
 from .rivals.contest import Contest, enter
 from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
 from .scores.correctness import correctness_of_all
-from .scores.groups import grouped_requests, groups_of, with_references
+from .scores.groups import grouped_requests, groups_of
 from .scores.quality import (
     Similarity,
     compare_variants,
@@ -45,6 +45,7 @@ from .scores.quality import (
     speed_of,
     tokens_of,
 )  # fmt: skip
+from .scores.right_answers import with_references
 from .settings import EvaluateSettings
 from .verdict.rules import decide
 
@@ -81,7 +82,7 @@ def evaluate_outputs(
     comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
-    pairs = with_references(pairs, context.identifiers)
+    pairs = with_references(pairs, style, context.identifiers)
     contest = enter(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
         train=context.train, seed=seed,

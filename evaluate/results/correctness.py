@@ -82,6 +82,8 @@ class Correctness(Record):
     """Number of cases without one, which the other rules judge alone."""
     several_references: Count
     """Number of cases with several right answers."""
+    contradicted: Count = 0
+    """Number of cases of which another has the same request and another answer: each is compared with its own."""
     variants: Mapping[str, VariantCorrectness]
     """Correctness of each variant."""
     differences: Sequence[PartDifference] | None = None

@@ -12,6 +12,7 @@ from ...style import Check, Columns, LabelNames, StyleSchema, compare_records, l
 from ..results import Confused, Correctness, PartDifference, PartScore, Share, VariantCorrectness
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare, holm
+from .right_answers import deciding_rule
 from .score import Scores, by_item
 
 METRICS = {
@@ -40,7 +41,7 @@ def correctness_of_all(
 
     `pairs` have `references`; `rows` marks the items that count; `against` are baseline and candidate.
     """
-    rule = next((check for check in style.checks if check.about == "correctness" and check.level == "must"), None)
+    rule = deciding_rule(style)
     if rule is None or not len(pairs):
         return None
     references: list[list[str]] = pairs["references"].to_list()
@@ -56,6 +57,7 @@ def correctness_of_all(
         n=int(known.sum()),
         without_reference=int(rows.sum() - known.sum()),
         several_references=sum(len(texts) > 1 for texts, counts in zip(references, known, strict=True) if counts),
+        contradicted=int((pairs["contradicted"].to_numpy() & known).sum()),
         variants={
             name: _variant(one, rule, known, kept, parts.get(name), references) for name, one in scores.items()
         },

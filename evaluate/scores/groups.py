@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from ...curate import compared_inputs
-from ...style import field_text
 from ..results import Requests
 from ..statistics.intervals import Repeating
 
@@ -28,7 +27,7 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
     again is not another case. Where they would join more than a fifth of the pairs, the groups stay as they are. The
     groups are None if no group is stated and no two of these pairs are tied.
     """
-    given, requests = _given(pairs), _requests(pairs, identifiers)
+    given, requests = _given(pairs), requests_of(pairs, identifiers)
     counts = Counter(requests)
     if len(counts) == len(pairs):
         return _array(given), Requests(n=len(pairs), distinct=len(pairs), largest=1, untied=0)
@@ -47,21 +46,6 @@ def grouped_requests(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> 
         found[request].add(row if label is None else label)
     untied = sum(counts[request] for request, groups in found.items() if len(groups) > 1)
     return _array(labels), Requests(n=len(pairs), distinct=len(counts), largest=max(counts.values()), untied=untied)
-
-
-def with_references(pairs: pl.DataFrame, identifiers: Collection[str] = ()) -> pl.DataFrame:
-    """The pairs with `references`, the right answers of each: its own output, those in a column `references` of the data,
-    and those of the other pairs with the same request."""
-    requests, own = _requests(pairs, identifiers), []
-    of_request: defaultdict[Any, dict[str, None]] = defaultdict(dict)
-    metas = pairs["meta"].to_list() if "meta" in pairs.columns else [None] * len(pairs)
-    for output, meta, request in zip(pairs["output"], metas, requests, strict=True):
-        stated = json.loads(meta).get("references") if meta and '"references"' in meta else None
-        texts = map(field_text, [output, *(stated if isinstance(stated, list) else [stated])])
-        own.append([text for text in texts if text.strip()])
-        of_request[request].update(dict.fromkeys(own[-1]))
-    every = [list(dict.fromkeys([*texts, *of_request[request]])) for texts, request in zip(own, requests, strict=True)]
-    return pairs.with_columns(references=pl.Series(every, dtype=pl.List(pl.String)))
 
 
 def groups_by_id(pairs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -104,7 +88,7 @@ def _given(pairs: pl.DataFrame) -> list[Any]:
     return [None] * len(pairs) if tied is None or not tied.drop_nulls().is_duplicated().any() else tied.to_list()
 
 
-def _requests(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[Any]:
+def requests_of(pairs: pl.DataFrame, identifiers: Collection[str]) -> list[Any]:
     """The request of each pair for comparison; the number of the row where it is not known."""
     if not {"input", "fields"} <= set(pairs.columns):
         return list(range(len(pairs)))

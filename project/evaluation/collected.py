@@ -125,7 +125,7 @@ def _read_all(
     stated = {name: column for name, column in columns.items() if column}
     read = [
         _raw(
-            name, _texts_by_id(source, name, pairs, raw), raw.pairs, talk, columns=stated, made=_made(name, sources),
+            name, _texts_by_id(source, name, pairs, raw), raw, talk, columns=stated, made=_made(name, sources),
             limits=data.limits,
         )
         for name, source in sources.items()
@@ -211,8 +211,11 @@ def _pairs(pairs: Any, data: DataSettings, talk: Console) -> RawPairs:
     path = Path(pairs) if isinstance(pairs, str | Path) else None
     where = "the table of pairs" if path is None else path
     raw = read_frame(pairs, data) if path is None else read_pairs(path, replace(data, path=str(path)))
-    if raw.rows_read > len(raw.pairs):
-        talk.note(f"warning: {raw.rows_read - len(raw.pairs)} lines of {where} cannot be read and were skipped")
+    unanswered = int((raw.rejected["rule"] == "empty_output").sum())
+    if unanswered:
+        talk.note(f"warning: {where}: left out {say.count(unanswered, 'row')} without an output to compare with")
+    if unread := raw.rows_read - len(raw.pairs) - unanswered:
+        talk.note(f"warning: {where}: left out {say.count(unread, 'row')} that cannot be read")
     for warning in raw.warnings:
         talk.note(f"warning: {warning['text']}")
     if not len(raw.pairs):
@@ -269,7 +272,7 @@ def collected_inputs(project: Project | None, style: StyleSchema | None) -> list
 def _raw(
     name: str,
     source: Any,
-    pairs: pl.DataFrame,
+    raw: RawPairs,
     talk: Console,
     *,
     columns: Mapping[str, str],
@@ -278,7 +281,8 @@ def _raw(
 ) -> Raw:
     """A variant's outputs, with the model that the lines name if they all agree."""
     outputs = read_outputs(
-        source, variant=name, ids=pairs["id"].to_list(), inputs=pairs["input"].to_list(), columns=columns, limits=limits,
+        source, variant=name, ids=raw.pairs["id"].to_list(), inputs=raw.pairs["input"].to_list(),
+        also=raw.rejected["id"].drop_nulls().to_list(), columns=columns, limits=limits,
         say=lambda words: talk.note(f"note: {words}"),
     )  # fmt: skip
     models = outputs["model"].drop_nulls().unique().sort().to_list()

@@ -131,4 +131,9 @@ def _notes(found: Correctness) -> list[str]:
         notes.append(
             f"{say.count(found.several_references, 'request')} with several right answers; one of them is enough."
         )
+    if found.contradicted:
+        rows = say.count(found.contradicted, "request")
+        notes.append(
+            f"{rows} came again with another answer; each is compared with its own, so no variant can get all right."
+        )
     return notes

@@ -141,6 +141,21 @@ def test_one_of_several_references_is_enough_and_they_are_counted():
     assert (found.correctness.several_references, found.correctness.variants["tuned"].accuracy.share) == (31, 1.0)
 
 
+def test_two_labels_of_one_request_are_no_references_of_one_another_unless_the_data_says_so():
+    right = [LABELS[n % 4] for n in range(60)]
+    rows = requests(right) + [{"input": f"question {n}", "output": "refund"} for n in range(6)]
+    rows += [{"input": f"question {n}", "output": "other" if n % 2 else "Refund"} for n in range(6)]
+    answers = [*right, *["refund"] * 12]
+    found = evaluated(LABEL, rows, prompted=answers, tuned=answers).correctness
+    assert found is not None
+    assert found.variants["tuned"].accuracy.share == pytest.approx(69 / 72)  # three of "other" are missed
+    assert (found.contradicted, found.several_references) == (6, 6)
+    stated = [{**row, "meta": {"references": ["refund", "other"]}} for row in rows]
+    found = evaluated(LABEL, stated, prompted=answers, tuned=answers).correctness
+    assert found is not None
+    assert (found.contradicted, found.variants["tuned"].accuracy.share) == (0, 1.0)
+
+
 def test_pairs_without_a_reference_are_judged_by_the_other_rules():
     rows = [{"input": f"question {n}", "output": "Paris" if n % 2 else ""} for n in range(60)]
     style = "checks: [{kind: equals}, {kind: length, unit: words, max: 1}]"

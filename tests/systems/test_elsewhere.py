@@ -66,9 +66,9 @@ def ran(folder: Path, commands: list[list[str]], variables: dict[str, str]) -> s
     """What the commands wrote to standard error."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(commands)], cwd=folder, env=os.environ | variables, check=False,
-        capture_output=True, encoding="cp1252" if variables else "utf-8",
+        capture_output=True,
     )  # fmt: skip
-    return done.stderr
+    return done.stderr.decode("cp1252" if variables else "utf-8")  # standard output is UTF-8 where it is data
 
 
 def prepared(folder: Path) -> Path:

@@ -114,7 +114,7 @@ REPAIRING = parse_style("""
 name: Label
 checks:
   - {kind: starts_with, any: [Box], id: starts}
-  - {kind: vocabulary, id: spelling, preferred: {hand-polished: [polished by hand]}}
+  - {kind: vocabulary, id: spelling, preferred: {built for: [made for]}}
   - {kind: punctuation, end: none, id: no-stop}
   - {kind: grounded}
 """)
