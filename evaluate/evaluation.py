@@ -1,6 +1,6 @@
 """An evaluation from outputs to results: scores, shares, comparison, money, risks, verdict."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,27 +17,22 @@ from ..style import (
     measure_discrimination,
     measure_near_misses,
 )
+from .compared import Scored, compared
 from .context import RunContext
-from .measures import measure_variants, money_of
+from .integrity.find import find_integrity, without_copied
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
 from .results import (
     SCHEMA,
-    Comparison,
     Reference,
     Requests,
     Results,
-    Risk,
     Share,
 )
-from .risks.risks import assess_risks
-from .rivals.contest import Contest, enter
-from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
+from .rivals.contest import enter
 from .scores.correctness import correctness_of_all
-from .scores.groups import grouped_requests, groups_of
+from .scores.groups import grouped_requests
 from .scores.quality import (
-    Similarity,
-    compare_variants,
     quality_of_all,
     scored_rows,
     share_of,
@@ -82,6 +77,7 @@ def evaluate_outputs(
     comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
+    pairs, raw, leaked = without_copied(pairs, raw, context, candidate)
     pairs = with_references(pairs, style, context.identifiers)
     contest = enter(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
@@ -92,45 +88,21 @@ def evaluate_outputs(
     references = pairs.select(pl.when(good).then("output"))["output"]
     similarity = similarities_of(contest.scores, references)
     groups, requests = grouped_requests(pairs, context.identifiers)
-    scored = _Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
-    results = _results(scored, written, raw, requests, context)
-    names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
-    compared = contest.candidate in contest.scores and bool(names)
-    if compared:
-        results = _compared(results, scored, names, roi, context, baseline=baseline, margin=margin)
+    scored = Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
+    integrity = [*(leaked or context.leaked), *find_integrity(contest.raws, contest.scores, pairs)]
+    results = replace(_results(scored, written, raw, requests, context), integrity=integrity)
+    results = compared(results, scored, roi, context, baseline=baseline, margin=margin)
     pair = (results.comparison.baseline, results.comparison.candidate) if results.comparison is not None else None
     correctness = correctness_of_all(contest.scores, pairs, scored.rows, groups, style, against=pair)
     results = replace(results, correctness=correctness)
-    if compared:
-        facts_margin = None if settings is None else settings.facts_margin
-        results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
+    facts_margin = None if settings is None else settings.facts_margin
+    results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
     outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")
     return Evaluated(results, outputs, raw)
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """All variants with their scores; `rows` marks the pairs that were scored for every one of them."""
-
-    contest: Contest
-    pairs: pl.DataFrame
-    rows: np.ndarray
-    groups: np.ndarray | None
-    style: StyleSchema
-    references: pl.Series
-    similarity: Mapping[str, Similarity]
-    seed: int
-
-    def against(self, first: str, second: str) -> Comparison:
-        """The comparison of the second variant with the first."""
-        return compare_variants(
-            self.contest.scores, self.rows, self.groups, self.style, baseline=first, candidate=second,
-            similarity=self.similarity, seed=self.seed,
-        )  # fmt: skip
-
-
 def _results(
-    scored: _Scored, written: pl.DataFrame, given: Sequence[Raw], requests: Requests, context: RunContext
+    scored: Scored, written: pl.DataFrame, given: Sequence[Raw], requests: Requests, context: RunContext
 ) -> Results:
     """The results of each variant by itself; what compares them is still empty."""
     raws, scores, rows, seed = scored.contest.raws, scored.contest.scores, scored.rows, scored.seed
@@ -162,66 +134,6 @@ def _results(
         verdicts=[],
         provenance=context.provenance,
     )  # fmt: skip
-
-
-def _compared(
-    results: Results, scored: _Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
-    baseline: str | None, margin: float,
-) -> Results:  # fmt: skip
-    """The results with what compares the candidate with the ways without training: comparison, money, rivals and risks."""
-    raws, scores, candidate = scored.contest.raws, scored.contest.scores, scored.contest.candidate
-    measured = measure_variants(raws, scores, scored.rows, roi)
-    costs = costs_of_requests(roi, names, measured, baseline=baseline)
-    shares = {name: results.share_of(name) for name in names}
-    rival = strongest_rival(shares, costs, margin=margin, preferred=baseline) or names[0]
-    guided = _guided(raws, names, baseline)
-    money = None
-    if roi is not None:
-        money = money_of(
-            roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
-            seed=scored.seed,
-        )  # fmt: skip
-    # The variant in use today: the stated baseline, else `prompted`.
-    today = next((name for name in (baseline, "prompted") if name in names), None)
-    results = replace(
-        results,
-        comparison=scored.against(rival, candidate),
-        guide_comparison=None if guided is None else scored.against("plain", guided),
-        money=money,
-        rivals=rival_rows(
-            names, raws, scores, scored.rows, scored.groups, candidate=candidate, strongest=rival, today=today,
-            money=money, margin=margin, left_out=context.left_out, seed=scored.seed,
-        ),
-    )  # fmt: skip
-    return replace(results, risks=_risks(results, scored, roi, context))
-
-
-def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:
-    """The variant whose guide `plain` shows the effect of: the one in use today, else the first with a guide."""
-    if "plain" not in raws:
-        return None
-    models = [name for name in names if raws[name].variant.way == "model" and name != "plain"]
-    return baseline if baseline in models else next(iter(models), None)
-
-
-def _risks(results: Results, scored: _Scored, roi: RoiSettings | None, context: RunContext) -> list[Risk]:
-    ours, train = scored.contest.scores[scored.contest.candidate], context.train
-    return assess_risks(
-        results,
-        # The first sample of each pair, in the order of the pairs.
-        candidate_outputs=ours.table["output"].fill_null("").gather_every(ours.samples).to_list(),
-        # A reference that breaks the rules is no standard for copies.
-        references=scored.references.to_list(),
-        inputs=scored.pairs["input"].to_list(),
-        train_outputs=None if train is None else train["output"].to_list(),
-        groups=scored.groups,
-        train_groups=None if train is None else groups_of(train),
-        acceptable=ours.items["acceptable"].to_numpy(),
-        acceptable_on_train=context.on_train,
-        forgetting=context.forgetting,
-        roi=roi,
-        seed=scored.seed,
-    )
 
 
 def _written(pairs: pl.DataFrame, style: StyleSchema, raw: Sequence[Raw]) -> pl.DataFrame:

@@ -1,5 +1,6 @@
-"""Memorisation: test outputs that repeat rare passages of train outputs word for word."""
+"""Memorisation: test outputs that repeat train outputs, or rare passages of them, word for word."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ MUCH = 0.05  # this many more copies than in the references deserve a warning, e
 # pairs the others show it; beyond, they are no picture of the test set. In the example 5% of the references do.
 REFERENCES_COPY = 0.2
 MOST_RECITED = 0.02  # of the pairs, as for the certificate of the split
+MORE_WHOLE = 0.1  # of the outputs are whole train outputs, above the references: short texts coincide now and then
 SHORT_WORDS = 5  # shorter outputs, such as labels, are equal without being recited
 PART = 2**24  # bytes of train text processed at once: about 0.5 GB of words and numbers
 SIEVE = 2**22  # filter slots by the last bits of a run; with 200,000 runs of 2,000 test outputs, 1 in 20 others passes
@@ -45,9 +47,10 @@ def assess_memorisation(
     """The risk `memorisation`: copies of train outputs beyond those in the references of the same pairs.
 
     `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in the same order; None as a reference
-    or an output drops its pair. `over` if the lower end of the paired difference is above 0; not checked if more than a
-    fifth of the references copy train themselves, or instead of ok if more than 2% of the outputs are whole train outputs
-    where the reference is one too. `recited` counts these among `n` pairs.
+    or an output drops its pair. `over` if the lower end of the paired difference is above 0, or that in outputs of any length
+    which are whole train outputs is above 10 points; not checked if more than a fifth of the references copy train
+    themselves, or instead of ok if more than 2% of the outputs are whole train outputs where the reference is one too.
+    `recited` counts these among `n` pairs.
     """
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
@@ -66,6 +69,15 @@ def assess_memorisation(
     theirs, ours = both[: len(kept)], both[len(kept) :]
     recited = _recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
     counts: dict[str, Any] = {"recited": recited, "n": len(kept)}
+    ids = None if groups is None else [groups[i] for i in kept]
+    known = _whole_outputs(texts, train_outputs, inputs=compared, train_groups=train_groups)
+    whole = compare(known[: len(kept)], known[len(kept) :], ids, seed=seed)
+    if known[: len(kept)].mean() <= REFERENCES_COPY and (whole.low or 0.0) > MORE_WHOLE:
+        return risk_entry(
+            "memorisation", "over", whole.difference, 0.0, evidence=f"{int(known[len(kept) :].sum())} of {len(kept)} outputs are "
+            f"train outputs word for word; {int(known[: len(kept)].sum())} of the references are",
+            unit="share", measured=True, low=whole.low, high=whole.high, **counts,
+        )  # fmt: skip
     if theirs.mean() > REFERENCES_COPY:
         return risk_entry(
             "memorisation", evidence=f"{int(theirs.sum())} of {len(kept)} references repeat {COPIED_WORDS} or more consecutive "
@@ -73,7 +85,7 @@ def assess_memorisation(
             to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
             **counts,
         )  # fmt: skip
-    comparison = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
+    comparison = compare(theirs, ours, ids, seed=seed)
     over = comparison.low is not None and comparison.low > 0
     warned = (comparison.difference or 0.0) > MUCH
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
@@ -97,6 +109,22 @@ def _recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
     known = set(_words(train_outputs))
     pairs = zip(_words(references), _words(outputs), strict=True)
     return sum(ours in known and theirs in known and ours.count(" ") >= SHORT_WORDS for theirs, ours in pairs)
+
+
+def _whole_outputs(
+    texts: Texts, train_outputs: Texts, *, inputs: Texts | None = None, train_groups: Groups = None
+) -> np.ndarray:
+    """Whether each text is a train output of any length, as `copies_of` counts: few others are it too, its input has it not."""
+    codes, count = group_codes(train_groups, len(train_outputs))
+    owners = defaultdict(set)
+    for text, code in zip(_words(train_outputs), codes.tolist(), strict=True):
+        owners[text].add(code)
+    most = max(FEWEST_OWNERS, STYLE_SHARE * count)
+    given = _words(inputs if inputs is not None else [""] * len(texts))
+    pairs = zip(_words(texts), given, strict=True)
+    return np.array(
+        [bool(text) and 0 < len(owners.get(text, ())) <= most and text not in asked for text, asked in pairs]
+    )
 
 
 def _words(texts: Texts) -> list[str]:

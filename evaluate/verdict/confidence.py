@@ -27,6 +27,8 @@ AGAINST_TUNING = {
     "foreign_guide": "the guide is not the team's own",
 }
 AGAINST_BOTH = {
+    "refused": "the rules refuse most of what people wrote",
+    "integrity": "some outputs seem to answer other requests",
     "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
     "few_cases": "there are few independent cases",

@@ -271,8 +271,13 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
         case "warned":
             warned = next(risk.id for risk in evidence.results.risks if risk.status == "warn")
             return RISK_ADVICE.get(warned, ""), "The risk does not show in the acceptable share."
-        case "references":
+        case "references" | "refused":
             return _references(evidence), "It changes what counts as acceptable."
+        case "integrity":
+            return (
+                "read these outputs, and check that each has the id of its own request",
+                "They may be answers of another.",
+            )
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
             return do, "It changes what counts as acceptable."
