@@ -89,7 +89,7 @@ def evaluate_outputs(
     similarity = similarities_of(contest.scores, references)
     groups, requests = grouped_requests(pairs, context.identifiers)
     scored = Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
-    integrity = [*(leaked or context.leaked), *find_integrity(contest.raws, contest.scores, pairs)]
+    integrity = [*(leaked or context.leaked), *find_integrity(contest.raws, contest.scores, pairs, context.train)]
     results = replace(_results(scored, written, raw, requests, context), integrity=integrity)
     results = compared(results, scored, roi, context, baseline=baseline, margin=margin)
     pair = (results.comparison.baseline, results.comparison.candidate) if results.comparison is not None else None

@@ -96,8 +96,7 @@ class Requests:
         """`(m, 2)`: the two other rows that share the most of the rarest words of these outputs, as time allows."""
         ours = sparse.csr_matrix(sparse.hstack([texts[some] for texts in written]))
         theirs = sparse.csr_matrix(sparse.hstack([side.texts for side in self._sides]))
-        counts = [np.bincount(side.indices, minlength=side.shape[1]).astype(np.int64) for side in (ours, theirs)]
-        products = counts[0] * counts[1]
+        products = ours.getnnz(axis=0).astype(np.int64) * theirs.getnnz(axis=0)
         rarest = np.argsort(products, kind="stable")
         few = np.zeros(len(products), np.float32)
         few[rarest[np.cumsum(products[rarest]) <= MOST_PRODUCTS]] = 1.0

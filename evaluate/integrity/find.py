@@ -10,7 +10,9 @@ from ...curate import enough_cases
 from ..context import RunContext
 from ..outputs.table import Raw
 from ..results import NO_MODEL, IntegrityEffect, IntegrityFinding, IntegrityKind
+from ..risks.memorisation import MORE_WHOLE, REFERENCES_COPY, recitable, recited
 from ..scores.causes import MOST_IDS, as_written
+from ..scores.groups import groups_of
 from ..scores.score import Scores
 from .assignment import SHIFTS, Assignment, Requests
 from .cut import find_cut
@@ -25,21 +27,29 @@ HALF = 0.5
 
 
 def find_integrity(
-    raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame
+    raws: Mapping[str, Raw], scores: Mapping[str, Scores], pairs: pl.DataFrame, train: pl.DataFrame | None = None
 ) -> list[IntegrityFinding]:
     """What is wrong with the outputs of each variant that has outputs of its own, from a model.
 
     Of several samples, the first is checked. Outputs of files may be in another order than the requests, those of an
-    endpoint answers to the request before, or cut without a word.
+    endpoint answers to the request before, or cut without a word. What recites a text of `train` answers no request.
     """
     own = [name for name, raw in raws.items() if not raw.variant.of and raw.variant.way not in NO_MODEL]
     if not len(pairs) or not own:
         return []
-    requests, found = Requests(pairs["output"].to_list(), pairs["input"].to_list()), []
+    references, inputs, found = pairs["output"].to_list(), pairs["input"].to_list(), []
+    requests = Requests(references, inputs)
+    known = set() if train is None else recitable(train["output"].to_list(), groups_of(train))
+    usual = recited(references, known, inputs).mean()
     for name in own:
         table = scores[name].table.gather_every(scores[name].samples)
-        outputs = as_written(table)
-        found += _elsewhere(name, requests.assign(outputs.to_list()), pairs["id"])
+        outputs = own_answers = as_written(table)
+        learnt = recited(outputs.to_list(), known, inputs)
+        if usual <= REFERENCES_COPY and learnt.mean() - usual > MORE_WHOLE:
+            found.append(_finding("recited", name, pairs["id"], np.flatnonzero(learnt), len(pairs), "doubt"))
+            learnt &= (outputs != pairs["output"]).fill_null(True).to_numpy()
+            own_answers = pl.select(pl.when(~pl.lit(pl.Series(learnt))).then(pl.lit(outputs))).to_series()
+        found += _elsewhere(name, requests.assign(own_answers.to_list()), pairs["id"])
         unknown = table.select(pl.col("finish_reason").is_null() & pl.col("error").is_null()).to_series().to_numpy()
         cut = find_cut(
             outputs,

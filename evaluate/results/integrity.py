@@ -5,7 +5,7 @@ from typing import Literal
 
 from ...core import Count, Positive, Record
 
-IntegrityKind = Literal["shifted", "other requests", "cut", "leaked"]
+IntegrityKind = Literal["shifted", "other requests", "cut", "recited", "leaked"]
 IntegrityEffect = Literal["invalid", "doubt", "left out"]
 
 
@@ -14,8 +14,8 @@ class IntegrityFinding(Record):
 
     what: IntegrityKind
     """shifted: they answer the request some rows away. other requests: they answer various other requests. cut: they end
-    in mid-sentence or mid-word at one length, and no finish_reason says why. leaked: a row stated for training repeats their
-    request."""
+    in mid-sentence or mid-word at one length, and no finish_reason says why. recited: they are training outputs word for
+    word, more often than references are. leaked: a row stated for training repeats their request."""
     variant: str
     """Variant whose outputs these are."""
     n: Positive

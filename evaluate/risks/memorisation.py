@@ -67,10 +67,10 @@ def assess_memorisation(
     compared = None if inputs is None else [inputs[i] for i in kept] * 2
     both = copies_of(texts, train_outputs, inputs=compared, train_groups=train_groups)
     theirs, ours = both[: len(kept)], both[len(kept) :]
-    recited = _recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
-    counts: dict[str, Any] = {"recited": recited, "n": len(kept)}
+    both_recited = _both_recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
+    counts: dict[str, Any] = {"recited": both_recited, "n": len(kept)}
     ids = None if groups is None else [groups[i] for i in kept]
-    known = _whole_outputs(texts, train_outputs, inputs=compared, train_groups=train_groups)
+    known = recited(texts, recitable(train_outputs, train_groups), compared)
     whole = compare(known[: len(kept)], known[len(kept) :], ids, seed=seed)
     if known[: len(kept)].mean() <= REFERENCES_COPY and (whole.low or 0.0) > MORE_WHOLE:
         return risk_entry(
@@ -89,10 +89,10 @@ def assess_memorisation(
     over = comparison.low is not None and comparison.low > 0
     warned = (comparison.difference or 0.0) > MUCH
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
-    if recited > MOST_RECITED * len(kept) and not over and not warned:
+    if both_recited > MOST_RECITED * len(kept) and not over and not warned:
         return risk_entry(
-            "memorisation", evidence=f"{recited} of {len(kept)} outputs are train outputs word for word where the reference is "
-            "one too, so a model that recites cannot be told from one that answers",
+            "memorisation", evidence=f"{both_recited} of {len(kept)} outputs are train outputs word for word where the reference "
+            "is one too, so a model that recites cannot be told from one that answers",
             to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
             **counts,
         )  # fmt: skip
@@ -104,26 +104,28 @@ def assess_memorisation(
     )  # fmt: skip
 
 
-def _recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
+def _both_recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
     """How many outputs are whole train outputs of more than five words, where the reference is one too."""
     known = set(_words(train_outputs))
     pairs = zip(_words(references), _words(outputs), strict=True)
     return sum(ours in known and theirs in known and ours.count(" ") >= SHORT_WORDS for theirs, ours in pairs)
 
 
-def _whole_outputs(
-    texts: Texts, train_outputs: Texts, *, inputs: Texts | None = None, train_groups: Groups = None
-) -> np.ndarray:
-    """Whether each text is a train output of any length, as `copies_of` counts: few others are it too, its input has it not."""
+def recitable(train_outputs: Texts, train_groups: Groups = None) -> set[str]:
+    """The train outputs, as their words, that belong to a text: those in few groups, as `copies_of` counts."""
     codes, count = group_codes(train_groups, len(train_outputs))
     owners = defaultdict(set)
     for text, code in zip(_words(train_outputs), codes.tolist(), strict=True):
         owners[text].add(code)
     most = max(FEWEST_OWNERS, STYLE_SHARE * count)
+    return {text for text, groups in owners.items() if text and len(groups) <= most}
+
+
+def recited(texts: Texts, known: set[str], inputs: Texts | None = None) -> np.ndarray:
+    """Whether each text, of any length, is one of the `known` texts, and its own input does not contain it."""
     given = _words(inputs if inputs is not None else [""] * len(texts))
-    pairs = zip(_words(texts), given, strict=True)
     return np.array(
-        [bool(text) and 0 < len(owners.get(text, ())) <= most and text not in asked for text, asked in pairs]
+        [text in known and text not in asked for text, asked in zip(_words(texts), given, strict=True)], bool
     )
 
 

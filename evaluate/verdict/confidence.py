@@ -28,7 +28,7 @@ AGAINST_TUNING = {
 }
 AGAINST_BOTH = {
     "refused": "the rules refuse most of what people wrote",
-    "integrity": "some outputs seem to answer other requests",
+    "integrity": "some outputs may not answer their own requests",
     "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
     "few_cases": "there are few independent cases",

@@ -28,6 +28,8 @@ def finding_words(found: IntegrityFinding, whose: str = "") -> str:
         case "cut":
             end = f"at {say.count(found.length)} {found.unit}" if found.length else "at about one length"
             return f"{counted} end{'s' * one} in mid-sentence or mid-word {end}, where references do not{named}"
+        case "recited":
+            return f"{counted} {'is a training output' if one else 'are training outputs'} word for word{named}"
         case "leaked":
             left = "is" if one else "are"
             return (
