@@ -274,10 +274,8 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
         case "references" | "refused":
             return _references(evidence), "It changes what counts as acceptable."
         case "integrity":
-            return (
-                "read these outputs, and check that each has the id of its own request",
-                "They may be answers of another.",
-            )
+            do = "read these outputs next to their requests, and find out where they come from"
+            return do, "How the variant answers these requests is not known."
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
             return do, "It changes what counts as acceptable."
