@@ -161,7 +161,9 @@ def test_short_training_outputs_that_are_recited_are_a_risk_over_its_limit():
     assert [(one["what"], one["n"]) for one in found["integrity"]] == [("recited", N)]
     memorised = next(risk for risk in found["risks"] if risk["id"] == "memorisation")
     assert memorised["status"] == "over"
-    assert found["verdict"]["doubt"].startswith("300 of 300 outputs of the tuned model are training outputs word for word")
+    assert found["verdict"]["doubt"].startswith(
+        "300 of 300 outputs of the tuned model are training outputs word for word"
+    )
 
 
 @pytest.mark.slow
@@ -201,7 +203,7 @@ def test_a_model_that_this_run_trained_knows_none_of_them():
 @pytest.mark.slow
 def test_rules_that_refuse_most_references_are_the_first_doubt():
     long = [f"{text} {'More of it. ' * 12}" if k % 3 else text for k, text in enumerate(RIGHT)]
-    rules = parse_style('checks: [{kind: length, unit: words, max: 40}, {kind: covers, fields: [city]}]')
+    rules = parse_style("checks: [{kind: length, unit: words, max: 40}, {kind: covers, fields: [city]}]")
     outputs = [raw("prompted", RIGHT), raw("tuned", OWN)]
     verdict = evaluate_outputs(pairs(long), outputs, rules, candidate="tuned", margin=0.03).results.verdict
     assert verdict is not None
