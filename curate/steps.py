@@ -232,7 +232,8 @@ def certify(
             pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated, share=share
         )
         certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
-    outcomes = _leaked_as_stated(divided.outcomes, related.stated, divided.table)
+    by_data = np.where(pairs.decided.side < 0, given_sides(pairs.corpus.pairs["split"]), -1)
+    outcomes = _leaked_as_stated(divided.outcomes, by_data, divided.table)
     return CertifiedPairs(divided.table, divided.kept, outcomes, divided.placed, certificate)
 
 
