@@ -27,6 +27,7 @@ from tuneworth.evaluate.results import IntegrityFinding
 
 FOLDER = Path(__file__).parent
 MOST_TESTED = 1_000
+MOST_PLANTED = 4  # systems of a set, the first, in whose outputs faults are planted
 TIMED, VARIANTS = 20_000, 4
 
 NOTES = """- The requests of a set come in the order of its file. In E2E neighbours hardly differ, so half a shift is not seen.
@@ -34,7 +35,8 @@ NOTES = """- The requests of a set come in the order of its file. In E2E neighbo
   often the answer to a third request, which is a doubt in six sets. banking77, clinc and parispousse have labels, or texts that
   many rows share: a permutation cannot be told from wrong answers. Programs (ToRA) have no end of sentences, and queries
   (spider, wikisql) end in words that all have.
-- The thresholds were set with these sets at hand, so the zeros show no more than that these can be reached together.
+- The thresholds were set with the other sets at hand. WMT was fetched after that and nothing was changed for it: no alarm in
+  the outputs of 255 systems.
 - Of 1,237 outputs that were said to answer another request, after a tenth was permuted in 14 systems, 1,220 had been moved; of
   the 729 that clearly do, 725. 19 of the honest ones that were looked at but are too few to be named were read: 12 of WebNLG
   are made up from other requests (*French is the official language of the Republic of Ireland* for a basketball player), 7 of
@@ -196,8 +198,8 @@ def head() -> list[str]:
         "",
         f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, `python benchmarks/integrity.py` (its first lines say on which "
         "data, all of it public). *Honest* counts the systems about whose outputs, as they were published, something was found "
-        "that makes a comparison invalid, and that is a doubt. The other columns count the systems in whose outputs a planted "
-        "fault was found, as a fault of its kind.",
+        "that makes a comparison invalid, and that is a doubt. The other columns count the systems, of the first four, in "
+        "whose outputs a planted fault was found, as a fault of its kind.",
         "",
         f"| outputs | requests | systems | honest: invalid, doubt | {' | '.join(PLANTED)} |",
         f"|---|---:|---:|---:|{'---:|' * len(PLANTED)}",
@@ -208,8 +210,9 @@ def table_rows(one: Honest) -> Iterator[str]:
     """The row of a set."""
     honest = [{found.effect for found in checked(one, outputs)} for outputs in one.systems.values()]
     alarms = [sum(effect in found for found in honest) for effect in ("invalid", "doubt")]
+    some = list(one.systems.values())[:MOST_PLANTED]
     counts = [
-        sum(any(found.what == kind for found in checked(one, plant(outputs))) for outputs in one.systems.values())
+        f"{sum(any(found.what == kind for found in checked(one, plant(outputs))) for outputs in some)} of {len(some)}"
         for kind, plant in PLANTED.values()
     ]
     cells = [len(one.inputs), len(one.systems), f"{alarms[0]}, {alarms[1]}", *counts]
