@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,13 @@ from tuneworth.style import (
     check_outputs,
     infer_style,
     measure_near_misses,
+    pair_columns,
     read_style,
     render_fields,
 )
+from tuneworth.style.check import check_columns
+from tuneworth.style.discrimination import sample
+from tuneworth.style.planted import near_misses
 
 LEARNT = ("known_segments", "field_context")
 _PAIRS = re.compile(r"(\w[\w ]*)\[([^\]]*)\]")
@@ -59,7 +64,8 @@ def rows_of(path: Path) -> Iterator[tuple[Any, str, str]]:
     if path.suffix == ".jsonl":
         for line in path.open(encoding="utf-8"):
             row = json.loads(line)
-            yield row["input"], row["output"], str(row.get("family", row["input"]))
+            given, output = (row[name] for name in [name for name in row if name not in ("id", "family")][:2])
+            yield given, output, str(row.get("family", given))
         return
     csv.field_size_limit(10**9)
     with path.open(encoding="utf-8", newline="") as file:
@@ -94,7 +100,30 @@ def own_share(pairs: pl.DataFrame, style: StyleSchema) -> float:
     return float(check_outputs(pairs, style).shares()["acceptable"].fill_null(True).mean() or 0)  # type: ignore[arg-type]
 
 
-def measure(name: str, path: Path, careful: Path | None) -> tuple[str, NearMisses | None, NearMisses | None]:
+def show(name: str, held: pl.DataFrame, style: StyleSchema, count: int) -> None:
+    """Prints near misses, and then those that no must rule rejects, each with its request and the closest reference."""
+    columns = pair_columns(sample(held))
+    right = check_columns(columns, style).shares()["acceptable"].fill_null(True)
+    columns = columns.changed(right.arg_true().to_list(), columns.output.filter(right))
+    wrong = near_misses(columns, style.wordings)
+    if wrong is None:
+        return
+    musts = [check.id for check in style.checks if check.level == "must"]
+    failed = check_columns(wrong.columns, style).status.select(pl.any_horizontal(pl.col(*musts) == "fail"))
+    given = pl.DataFrame({"input": wrong.columns.input, "text": wrong.columns.output, "kind": wrong.kinds})
+    table = given.with_columns(
+        caught=failed.to_series(), own=pl.Series([list(own) for own in wrong.columns.references])
+    )
+    for title, rows in (("near misses", table), ("survivors", table.filter(~pl.col("caught")))):
+        for number, row in enumerate(rows.sample(min(count, len(rows)), seed=5, shuffle=True).iter_rows(named=True), 1):
+            (closest,) = get_close_matches(row["text"], row["own"], n=1, cutoff=0)
+            print(f"\n{name}, {title} {number}: {row['kind']}\n  request   {row['input'][-400:]!r}")
+            print(f"  closest of {len(row['own'])} references {closest!r}\n  near miss {row['text']!r}")
+
+
+def measure(
+    name: str, path: Path, careful: Path | None, read_count: int
+) -> tuple[str, NearMisses | None, NearMisses | None]:
     """The line of the table, and the near misses caught without and with the learnt rules."""
     learn, held = read(path)
     held = held.sample(min(len(held), 2_000), seed=1)
@@ -105,12 +134,14 @@ def measure(name: str, path: Path, careful: Path | None) -> tuple[str, NearMisse
         return f"| {name} | {len(learn):,} | no style | | | | | {seconds:.1f} |", None, None
     learnt = tuple(check for check in inferred.checks if check.kind in LEARNT and check.level == "must")
     written = read_style(careful).checks if careful else inferred.checks
-    without = tuple(check for check in written if check.kind not in LEARNT)
+    without = tuple(check for check in written if check.kind not in LEARNT and check.about != "correctness")
     wordings = read_style(careful).wordings if careful else inferred.wordings
     plain = replace(inferred, checks=without, wordings=wordings)
     both = replace(plain, checks=(*without, *(replace(check, id=f"learnt {n}") for n, check in enumerate(learnt))))
     if careful:
         held = held.filter(check_outputs(held, plain).shares()["acceptable"])
+    if read_count:
+        show(name, held, both, read_count)
     before, after = measure_near_misses(held, plain), measure_near_misses(held, both)
     own, left = own_share(held, plain), own_share(held, both)
     kinds = ", ".join(dict.fromkeys(check.kind for check in learnt)) or "none"
@@ -123,6 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--style", action="append", default=[], help="STEM=STYLE: also with the rules of this style")
+    parser.add_argument("--read", type=int, default=0, help="print so many near misses and survivors of each set")
     options = parser.parse_args()
     careful = dict(one.split("=", 1) for one in options.style)
     lines, by_kind = [], []
@@ -130,14 +162,13 @@ def main() -> None:
         stem = path.parent.name if path.stem == "pairs" else path.stem
         runs = [(stem, None), *([(f"{stem}, written rules", Path(careful[stem]))] if stem in careful else [])]
         for name, style in runs:
-            line, before, after = measure(name, path, style)
+            line, before, after = measure(name, path, style, options.read)
             print(line, flush=True)
             lines.append(line)
             for kind, one in (after.by_kind if after else {}).items():
-                earlier = before.by_kind[kind].caught if before else 0.0
-                by_kind.append(
-                    f"| {name} | {kind} | {one.n} | {earlier:.0%} | {one.caught:.0%} | {one.with_should:.0%} |"
-                )
+                earlier = before.by_kind.get(kind) if before else None
+                without = "-" if earlier is None else f"{earlier.caught:.0%}"
+                by_kind.append(f"| {name} | {kind} | {one.n} | {without} | {one.caught:.0%} | {one.with_should:.0%} |")
     print("\n| data | rows | own pass without | with | near misses caught without | with | learnt | seconds |")
     print("|---|---|---|---|---|---|---|---|", *lines, sep="\n")
     print(

@@ -17,7 +17,7 @@ EXAMPLE = (
 
 _GROUPS = {
     "Options": "--dry-run --run --gate",
-    "Outputs that were collected elsewhere": "--pairs --outputs --style --out --baseline --candidate --repair --limit",
+    "Outputs that were collected elsewhere": "--pairs --outputs --style --out --money --baseline --candidate --repair --limit",
 }
 
 
@@ -31,6 +31,11 @@ _GROUPS = {
     "--style", "style_path", type=click.Path(path_type=Path), help="The style schema (default: the project's)."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write to (with --pairs).")
+@click.option(
+    "--money",
+    type=click.Path(path_type=Path),
+    help="A TOML file with a [roi] table: volume, prices and investment (with --pairs; default: the project's).",
+)
 @click.option(
     "--repair", multiple=True, metavar="NAME=safe|unsafe",
     help="Repair a variant's outputs by the style before scoring (with --pairs).",
@@ -50,7 +55,7 @@ _GROUPS = {
 @common_options
 def command(
     project: Path | None, pairs: Path | None, outputs: tuple[str, ...], style_path: Path | None, out: Path | None,
-    repair: tuple[str, ...], limits: dict[str, str | int] | None,
+    money: Path | None, repair: tuple[str, ...], limits: dict[str, str | int] | None,
     baseline: str | None, candidate: str | None, name: str | None, gates: tuple[str, ...],
     dry_run: bool, allow_code: bool, talk: Console,
 ) -> None:  # fmt: skip
@@ -78,12 +83,12 @@ def command(
             )
         run = judge_outputs(
             pairs, _named(outputs), style_path, project=project, baseline=baseline, candidate=candidate, gates=gates,
-            repair=_repairs(repair), limits=limits, out=out, allow_code=allow_code, talk=talk,
+            money=money, repair=_repairs(repair), limits=limits, out=out, allow_code=allow_code, talk=talk,
         )  # fmt: skip
     else:
-        if style_path or out or baseline or candidate or repair or limits:
+        if style_path or out or money or baseline or candidate or repair or limits:
             raise ConfigError(
-                "--style, --out, --repair, --limit, --baseline and --candidate need --pairs and --outputs; "
+                "--style, --out, --money, --repair, --limit, --baseline and --candidate need --pairs and --outputs; "
                 "a project sets them in its file"
             )
         run = evaluate_run(project, run=name, gates=gates, allow_code=allow_code, talk=talk)

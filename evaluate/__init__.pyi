@@ -108,6 +108,7 @@ from .rivals.retry import Retried as Retried
 from .rivals.retry import ask_again as ask_again
 from .scores.groups import groups_by_id as groups_by_id
 from .scores.groups import groups_of as groups_of
+from .scores.groups import with_references as with_references
 from .scores.judgements import JudgedRun as JudgedRun
 from .scores.judgements import Judgements as Judgements
 from .scores.judgements import judgement_results as judgement_results
@@ -115,6 +116,7 @@ from .scores.judgements import judgements_content as judgements_content
 from .scores.judgements import read_judgements as read_judgements
 from .scores.quality import tokens_of as tokens_of
 from .scores.score import Scores as Scores
+from .scores.score import good_outputs as good_outputs
 from .scores.score import item_means as item_means
 from .scores.score import score_outputs as score_outputs
 from .search.candidates import Candidate as Candidate
@@ -164,6 +166,7 @@ from .verdict.names import scored_name as scored_name
 from .verdict.names import variant_name as variant_name
 from .verdict.rules import decide as decide
 from .verdict.rules import with_judgements as with_judgements
+from .verdict.sentences import basis_line as basis_line
 from .verdict.sentences import both_shares as both_shares
 from .verdict.sentences import discordant_clause as discordant_clause
 from .verdict.sentences import gap_clause as gap_clause

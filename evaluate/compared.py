@@ -1,4 +1,4 @@
-"""What compares the candidate with the ways without training: the comparison, the money, the rivals and the risks."""
+"""The candidate against the ways without training: comparison, money, rivals, slices and risks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ from .outputs.table import Raw
 from .results import Comparison, Results, Risk
 from .risks.risks import assess_risks
 from .rivals.contest import Contest
-from .rivals.standing import costs_of_requests, rival_rows, strongest_rival, untrained_names
+from .rivals.standing import costs_of_requests, rival_rows, strongest_rival
 from .scores.groups import groups_of
 from .scores.quality import Similarity, compare_variants
+from .slices import slices_of
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,12 @@ class Scored:
         )  # fmt: skip
 
 
-def compared(
-    results: Results, scored: Scored, roi: RoiSettings | None, context: RunContext, *,
+def compare_with_rivals(
+    results: Results, scored: Scored, names: Sequence[str], roi: RoiSettings | None, context: RunContext, *,
     baseline: str | None, margin: float,
 ) -> Results:  # fmt: skip
-    """The results with what compares the candidate with the ways without training: comparison, money, rivals and risks.
-
-    Unchanged without a candidate, or without such a way.
-    """
+    """The results with what compares the candidate with the ways without training: comparison, money, rivals and risks."""
     raws, scores, candidate = scored.contest.raws, scored.contest.scores, scored.contest.candidate
-    names = untrained_names(list(raws.values()), candidate=candidate, baseline=baseline)
-    if candidate not in scores or not names:
-        return results
     measured = measure_variants(raws, scores, scored.rows, roi)
     costs = costs_of_requests(roi, names, measured, baseline=baseline)
     shares = {name: results.share_of(name) for name in names}
@@ -62,7 +57,7 @@ def compared(
     if roi is not None:
         money = money_of(
             roi, measured, scored.rows, scored.groups, context.training, baseline=rival, candidate=candidate,
-            seed=scored.seed,
+            good=results.good, seed=scored.seed,
         )  # fmt: skip
     # The variant in use today: the stated baseline, else `prompted`.
     today = next((name for name in (baseline, "prompted") if name in names), None)
@@ -76,7 +71,11 @@ def compared(
             money=money, margin=margin, left_out=context.left_out, seed=scored.seed,
         ),
     )  # fmt: skip
-    return replace(results, risks=_risks(results, scored, roi, context))
+    found = slices_of(
+        scores, scored.pairs, scored.rows, scored.groups, scored.style, rivals=names, candidate=candidate, margin=margin,
+        identifiers=context.identifiers,
+    )  # fmt: skip
+    return replace(results, slices=found.rows, routing=found.routing, risks=_risks(results, scored, roi, context))
 
 
 def _guided(raws: Mapping[str, Raw], names: Sequence[str], baseline: str | None) -> str | None:

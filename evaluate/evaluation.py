@@ -17,7 +17,7 @@ from ..style import (
     measure_discrimination,
     measure_near_misses,
 )
-from .compared import Scored, compared
+from .compared import Scored, compare_with_rivals
 from .context import RunContext
 from .integrity.find import find_integrity, without_copied
 from .money.inputs.settings import RoiSettings
@@ -30,9 +30,11 @@ from .results import (
     Share,
 )
 from .rivals.contest import enter
+from .rivals.standing import untrained_names
 from .scores.correctness import correctness_of_all
-from .scores.groups import grouped_requests
+from .scores.groups import grouped_requests, with_references
 from .scores.quality import (
+    good_word,
     quality_of_all,
     scored_rows,
     share_of,
@@ -40,7 +42,6 @@ from .scores.quality import (
     speed_of,
     tokens_of,
 )  # fmt: skip
-from .scores.right_answers import with_references
 from .settings import EvaluateSettings
 from .verdict.rules import decide
 
@@ -91,12 +92,16 @@ def evaluate_outputs(
     scored = Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
     integrity = [*(leaked or context.leaked), *find_integrity(contest.raws, contest.scores, pairs, context.train)]
     results = replace(_results(scored, written, raw, requests, context), integrity=integrity)
-    results = compared(results, scored, roi, context, baseline=baseline, margin=margin)
+    names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
+    compared = contest.candidate in contest.scores and bool(names)
+    if compared:
+        results = compare_with_rivals(results, scored, names, roi, context, baseline=baseline, margin=margin)
     pair = (results.comparison.baseline, results.comparison.candidate) if results.comparison is not None else None
     correctness = correctness_of_all(contest.scores, pairs, scored.rows, groups, style, against=pair)
     results = replace(results, correctness=correctness)
-    facts_margin = None if settings is None else settings.facts_margin
-    results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
+    if compared:
+        facts_margin = None if settings is None else settings.facts_margin
+        results = replace(results, verdict=decide(results, margin=margin, facts_margin=facts_margin))
     outputs = pl.concat([s.table for s in contest.scores.values()], how="diagonal")
     return Evaluated(results, outputs, raw)
 
@@ -112,6 +117,7 @@ def _results(
         project=context.project,
         created=context.created,
         verdict=None,
+        good=good_word(scores.values(), rows),
         quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,

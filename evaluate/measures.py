@@ -10,7 +10,7 @@ from .money.account import compute_money
 from .money.inputs.measured import MeasuredVariant, TrainingCost
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
-from .results import NO_MODEL, Money, Training
+from .results import NO_MODEL, Good, Money, Training
 from .scores.quality import speed_of
 from .scores.score import Scores, item_means
 
@@ -74,12 +74,13 @@ def money_of(
     *,
     baseline: str,
     candidate: str,
+    good: Good,
     seed: int,
 ) -> Money:
     """The money of the comparison: the candidate in place of the baseline; `trained` is the summary of this run's training."""
     return compute_money(
         roi, baseline=baseline, candidate=candidate, measured=measured,
-        groups=None if groups is None else groups[rows], training=_training_cost(trained), seed=seed,
+        groups=None if groups is None else groups[rows], training=_training_cost(trained), good=good, seed=seed,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from ..core import (
     to_pandas,
 )  # fmt: skip
 from ..curate import Curation, ledger_files, obstacles, read_ledger, split_files
+from ..evaluate import with_references
 from ..evaluate.results import RESULTS, Results, read_results
 from ..style import StyleSchema, open_fields, pair_columns, with_row_values
 from .evaluation.gates import failed_gates
@@ -225,6 +226,13 @@ class Run:
         ]
         ranked = pairs.with_row_index("_place").with_columns(_key=pl.Series(keys)).sort("_key").head(most)
         return ranked.sort("_place").drop("_place", "_key")
+
+    def referenced(self, pairs: pl.DataFrame, among: pl.DataFrame) -> pl.DataFrame:
+        """The pairs with their `references`, for which the pairs of the split (`among`) count, if a rule compares with them."""
+        if not any(check.about == "correctness" for check in self.style.checks):
+            return pairs
+        known = with_references(among, self.style, self.project.data.identifiers).select("id", "references")
+        return pairs.join(known, on="id", how="left", maintain_order="left")
 
     def update(
         self, *, seconds: Mapping[str, float] | None = None, inputs: Iterable[tuple[str, Path]] = (), **facts: Any

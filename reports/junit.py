@@ -86,7 +86,7 @@ def _variant(run: StoredRun, name: str) -> Suite:
         "model": model or "unknown",
         "cases": say.count(scored.n),
         "acceptable": share_text(scored.acceptable),
-    }
+    } | ({} if scored.correct is None else {"correct": share_text(scored.correct)})
     rules = results.style.checks if results.style else {}
     cases = []
     for check, found in scored.checks.items():
@@ -136,7 +136,7 @@ def _way(run: StoredRun, row: Rival) -> Case:
     if not row.measured:
         return Case(label, skipped=f"not measured: {row.why or 'no reason was recorded'}")
     decimals = run.gap_decimals(row.acceptable.share if row.acceptable else None)
-    text = f"{share_text(row.acceptable, decimals=decimals)} acceptable."
+    text = f"{share_text(row.acceptable, decimals=decimals)} {run.good}."
     if gap and gap.value is not None:
         span = say.points_range(gap.low, gap.high)
         text += f" The candidate: {say.signed_points(gap.value, decimals)} ({span})."

@@ -19,7 +19,7 @@ from .sections.money.money import money_rows
 from .sections.risks import risk_rows
 from .sections.rules import cause_rows, check_rows
 from .stored import StoredRun
-from .words import printable, share_words
+from .words import printable, share_text, share_words
 
 # Characters with a meaning in Markdown, anywhere or only at the start of a line.
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$])|(?<=^)([#+=-]|\d+(?=[.)](?:\s|$)))")
@@ -51,10 +51,11 @@ def evaluated_markdown(run: StoredRun, *, project: str, headline: Headline) -> s
     judged = " ".join((judgements.lead(run), judgements.agreement(run), *judgements.against_rules(run))).strip()
     risks = risk_rows(run)
     return markdown_page(
-        "report.md.j2", project=project, headline=headline,
+        "report.md.j2", project=project, headline=headline, good=run.good, correct=run.correct_apart,
         baseline=_label(run, run.baseline), candidate=_label(run, run.candidate),
         variants=variant_rows(run), ways=way_rows(run), rivals=rivals.lead(run),
-        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run), money=money_lines(run.results.money),
+        steps=next_steps.step_rows(run), causes=cause_rows(run), moved=moved_rows(run),
+        misses=run.results.style and run.results.style.near_misses, money=money_lines(run.results.money),
         risks=risks, fired=risk_lines(run),
         measured=any(row.tone != "none" for row in risks), unchecked=unchecked(run), judged=judged,
         gates=gate_lines(run.results.gates or ()), verdicts=run.results.verdicts,
@@ -115,7 +116,7 @@ def variant_rows(run: StoredRun) -> list[tuple[str, ...]]:
     names = [*reversed(run.compared), *run.others]
     rows = [_variant(run, name) for name in names[:MOST_VARIANTS]]
     if len(names) > MOST_VARIANTS:
-        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * 6))
+        rows.append((f"and {len(names) - MOST_VARIANTS} more", *[""] * (7 if run.correct_apart else 6)))
     return rows
 
 
@@ -126,6 +127,7 @@ def _variant(run: StoredRun, name: str) -> tuple[str, ...]:
         run.label(name),
         say.count(scored.n),
         *(share_words(found, scored.acceptable) for found in (scored.acceptable, scored.consistent, scored.faithful)),
+        *([] if not run.correct_apart else ["–" if scored.correct is None else share_text(scored.correct)]),
         "not counted" if total is None else say.count(round(total)),
         _cost(cost, money.currency) if money and cost else "–",
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from ..core import Row, notebook_page, row_text, say
-from ..evaluate import Comparisons
+from ..evaluate import Comparisons, basis_line
 from ..evaluate.results import Results
 from .history import compare_words
 from .history.compare_text import changed_rows
@@ -30,6 +30,7 @@ def verdict_html(results: Results, *, notes: Sequence[str] = ()) -> str:
         figures=_figures(rows),
         notes=[
             *sure,
+            *filter(None, [basis_line(results)]),
             f"Strongest reason for doubt: {verdict.doubt}",
             f"Next: {verdict.next}",
             *notes,

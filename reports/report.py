@@ -22,6 +22,7 @@ from .sections import (
     quality,
     risks,
     rivals,
+    slices,
     training,
     usage,
     why,
@@ -116,6 +117,7 @@ def _evaluated_pages(run: StoredRun, *, texts: bool) -> dict[str, str]:
         "created": date_words(results.created),
         "counted": f"{say.count(scored.n)} test requests" if scored and scored.n else "",
         "footer": "Every number on this page is in results.json.",
+        "good": run.good,
         "headline": headline(run),
     }
     return {
@@ -163,6 +165,7 @@ def _sections(run: StoredRun, *, texts: bool) -> tuple[list[Section | None], lis
     after = [money.section(run), risks.section(run), data.section(run, curated, texts=texts)]
     details = [
         rivals.section(run),
+        slices.section(run, texts=texts),
         judgements.section(run, texts=texts),
         usage.section(run),
         what_if.section(run),

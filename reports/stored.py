@@ -37,7 +37,7 @@ from ..curate import (
     table_name,
     tested_files,
 )  # fmt: skip
-from ..evaluate.results import Difference, Quality, Results, Rival, read_results
+from ..evaluate.results import Difference, Good, Quality, Results, Rival, read_results
 from .words import variant_label
 
 MOST_VARIANTS = 4  # with more, charts and tables show the compared two, and the others where there is room
@@ -108,6 +108,16 @@ class StoredRun:
     def quality(self, name: str | None) -> Quality | None:
         """The scores of a variant; None if it was not scored."""
         return self.results.quality.get(name or "")
+
+    @property
+    def good(self) -> Good:
+        """What an output is called that breaks no must rule."""
+        return self.results.good
+
+    @property
+    def correct_apart(self) -> bool:
+        """Whether an output can be correct without being acceptable, so that both shares are shown."""
+        return self.good == "acceptable" and self.results.correctness is not None
 
     def acceptable(self, name: str | None) -> float | None:
         """A variant's acceptable share; None if it was not scored."""

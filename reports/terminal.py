@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..core import UNKNOWN, Row, filled, row_lines, say
-from ..evaluate.results import Assumption, Money, Results, Rival
+from ..evaluate import basis_line
+from ..evaluate.results import Assumption, Good, Money, Results, Rival
 from .charts.axes import shortened
 from .sections.first_screen import plain_sentence, verdict_sentence
 from .sections.money.assumptions import words
@@ -34,16 +35,18 @@ def verdict_text(results: Results) -> str:
     run, verdict = run_of(results), results.verdict
     if verdict is None:
         scores = row_lines(number_rows(run), label=NUMBER)
-        return _joined([[*filled(plain_sentence(run)), "", *scores], _causes(run)])
+        return _joined([[*filled(plain_sentence(run)), "", *scores], filled(basis_line(results)), _causes(run)])
     parts = [filled(verdict_sentence(verdict))]
     if verdict.confidence:
         level, _, why = verdict.confidence.sentence.partition(": ")
         parts.append(filled(f"Confidence: {level.lower()}. {capital(why)}"))
     parts += [
         row_lines(number_rows(run), label=NUMBER),
+        filled(basis_line(results)),
         _ways(run),
         _causes(run),
         filled(f"Strongest reason for doubt: {verdict.doubt}"),
+        _unseen(results),
         _next_steps(results),
     ]
     return _joined(parts)
@@ -60,9 +63,18 @@ def number_rows(run: StoredRun) -> list[Row]:
 
 
 def _acceptable(run: StoredRun, name: str) -> Row:
-    label = f"Acceptable outputs, {shortened(run.label(name), LONGEST)}"
+    label = f"{capital(run.good)} outputs, {shortened(run.label(name), LONGEST)}"
     found = run.results.quality[name].acceptable
     return Row("acceptable", label, found.share, "share", found.low, found.high)
+
+
+def _unseen(results: Results) -> list[str]:
+    """What the rules often miss; empty if they see enough, or if it is the main doubt."""
+    found = results.style.near_misses if results.style else None
+    doubt = (results.verdict and results.verdict.doubt) or ""
+    if found is None or found.rule is None or found.sentence in doubt:
+        return []
+    return filled(f"{found.sentence} {found.unseen}")
 
 
 def _next_steps(results: Results) -> list[str]:
@@ -161,7 +173,7 @@ def _drivers(money: Money) -> list[str]:
     for bar in money.tornado[:3]:
         ends = f"{say.count(bar.low)} to {say.count(bar.high)}"
         gains = say.money_range(bar.npv_low, bar.npv_high, money.currency)
-        lines += filled(f"  {words(bar.key)}, from {ends}: {gains}", indent=4)
+        lines += filled(f"  {words(bar.key, money.good)}, from {ends}: {gains}", indent=4)
     return ["Inputs that change the gain most:", *lines] if lines else []
 
 
@@ -169,11 +181,11 @@ def _alternatives(money: Money) -> list[str]:
     """The alternatives to training, and whether training still pays off compared with each."""
     total = money.requests_total is not None
     against = "gain of tuning compared with it" if total else "compared with it, tuning pays back in"
-    unit = "one acceptable output" if money.failures == "drop" else "one request"
+    unit = f"one {money.good} output" if money.failures == "drop" else "one request"
     lines = []
     for name, cost, saved, acceptable, result in alternative_rows(money):
         saves = "" if saved == UNKNOWN else f", saves {saved}"
-        lines += filled(f"  {name}: {cost}{saves}; acceptable: {acceptable}; {against}: {result}", indent=4)
+        lines += filled(f"  {name}: {cost}{saves}; {money.good}: {acceptable}; {against}: {result}", indent=4)
     return [f"Cost of {unit} without tuning:", *lines] if lines else []
 
 
@@ -181,15 +193,17 @@ def _assumed(money: Money, run: str | None) -> list[str]:
     """The inputs that were neither stated nor measured, and the sources of prices and measured numbers."""
     entries = {entry.key: entry for entry in money.assumptions}
     defaults = [
-        f"{words(key)}: {say.stated(entries[key].value)} (default)"
+        f"{words(key, money.good)}: {say.stated(entries[key].value)} (default)"
         for key in DEFAULTS
         if key in entries and entries[key].source == "default"
     ]
     assumed = [*defaults, *_other_assumptions(money, entries)]
     lines = filled(f"Assumed: {'; '.join(assumed)}.", indent=2) if assumed else []
     lines += _listed_prices(entries)
-    lines += _measured(entries, run) if run else []
-    overridden = [words(key) for key, e in entries.items() if "in place of what the run measured" in (e.detail or "")]
+    lines += _measured(entries, run, money.good) if run else []
+    overridden = [
+        words(key, money.good) for key, e in entries.items() if "in place of what the run measured" in (e.detail or "")
+    ]
     if overridden:
         lines += filled(f"Stated, although the run measured it: {', '.join(overridden)}.", indent=2)
     unstated = [what for key, what in SPENDING.items() if key in money.missing]
@@ -201,12 +215,12 @@ def _assumed(money: Money, run: str | None) -> list[str]:
     return [*lines, "Everything else is stated; --json lists every number with its source."]
 
 
-def _measured(entries: Mapping[str, Assumption], run: str) -> list[str]:
+def _measured(entries: Mapping[str, Assumption], run: str, good: Good) -> list[str]:
     """What the run measured of each variant; variants with the same figures share a line."""
     figures: dict[str, list[str]] = {}
     for key, entry in entries.items():
         if entry.source == "measured":
-            owner, _, figure = words(key).rpartition(": ")
+            owner, _, figure = words(key, good).rpartition(": ")
             figures.setdefault(owner, []).append(figure)
     owners: dict[tuple[str, ...], list[str]] = {}
     for owner, found in figures.items():

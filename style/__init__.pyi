@@ -18,6 +18,7 @@ from .discrimination import SAMPLE as SAMPLE
 from .discrimination import Discrimination as Discrimination
 from .discrimination import Passing as Passing
 from .discrimination import measure_discrimination as measure_discrimination
+from .discrimination import right_answers as right_answers
 from .discrimination import sample_keys as sample_keys
 from .facts.names import american as american
 from .facts.number_words import stated_numbers as stated_numbers
@@ -32,11 +33,15 @@ from .guide import check_table as check_table
 from .guide import fenced as fenced
 from .guide import write_guide as write_guide
 from .guide import write_short_guide as write_short_guide
+from .in_use import Basis as Basis
 from .in_use import RuleInUse as RuleInUse
 from .in_use import StyleInUse as StyleInUse
+from .in_use import decided_by as decided_by
 from .infer import Evidence as Evidence
 from .infer import InferredStyle as InferredStyle
+from .infer import RecognisedTask as RecognisedTask
 from .infer import infer_style as infer_style
+from .infer import recognise_task as recognise_task
 from .kinds import KINDS as KINDS
 from .kinds.label import LabelNames as LabelNames
 from .kinds.label import labels_of as labels_of
@@ -46,6 +51,7 @@ from .kinds.language import likely_languages as likely_languages
 from .kinds.leftovers import refused as refused
 from .kinds.same_fields import compare_records as compare_records
 from .kinds.same_fields import record_of as record_of
+from .kinds.same_result import QUERY_RUNS as QUERY_RUNS
 from .near_misses import NearMisses as NearMisses
 from .near_misses import measure_near_misses as measure_near_misses
 from .read import parse_style as parse_style

@@ -124,7 +124,8 @@ def named_fields(check: Check) -> list[str]:
     """The fields that a check names: in `when`, in `field` or `fields`, as `{field}` in its texts."""
     p = check.parameters
     texts = getattr(p, "any", ())
-    named = [*getattr(p, "fields", ()), *filter(None, [getattr(p, "field", None)])]
+    fields = () if check.about == "correctness" else getattr(p, "fields", ())  # those are the output's
+    named = [*fields, *filter(None, [getattr(p, "field", None)])]
     named += PATTERN_SLOT.findall(p.regex) if check.kind == "pattern" else []
     return list(dict.fromkeys([*(check.when or {}), *named, *(n for t in texts for n in field_names(t))]))
 

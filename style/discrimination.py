@@ -5,6 +5,7 @@ A rule that accepts all three equally checks form only: it cannot notice that an
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -107,9 +108,27 @@ def measure_discrimination(
 
 
 def sample(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
-    """At most 1,000 of the pairs that have an output, which is their one right answer (`references`)."""
+    """At most 1,000 of the pairs that have an output, each with its right answers (`references`): its own output, those
+    stated for it, and those of all pairs with the same input."""
     given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
-    return content_order(given, seed=seed).head(SAMPLE).with_columns(references=pl.concat_list("output"))
+    taken = content_order(given, seed=seed).head(SAMPLE)
+    same = given.with_columns(pl.col("input").cast(pl.String).fill_null("")).join(taken, on="input", how="semi")
+    right = pl.DataFrame({"input": same["input"], "references": right_answers(same)})
+    right = right.explode("references").group_by("input").agg(pl.col("references").unique().sort())
+    return taken.join(right, on="input", how="left", maintain_order="left")
+
+
+def right_answers(pairs: pl.DataFrame) -> pl.Series:
+    """The right answers that each pair states: its output and the texts in the column `references` of the data."""
+    stated = pairs["references"].to_list() if "references" in pairs.columns else [None] * len(pairs)
+    metas = pairs["meta"].to_list() if "meta" in pairs.columns else stated
+    every = []
+    for output, known, meta in zip(pairs["output"], stated, metas, strict=True):
+        if known is None and meta and '"references"' in meta:
+            known = json.loads(meta).get("references")
+        texts = map(field_text, [output, *(known if isinstance(known, list) else [known])])
+        every.append(list(dict.fromkeys(text for text in texts if text.strip())))
+    return pl.Series("references", every, dtype=pl.List(pl.String))
 
 
 def _passing(columns: Columns, style: StyleSchema) -> dict[str, float]:

@@ -1,11 +1,21 @@
 """The records of a style in use: its rules, and what they tell apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from ..core import Record
 from .discrimination import Discrimination
 from .near_misses import NearMisses
+from .schema import Check
+
+Basis = Literal["rules", "references"]
+
+
+def decided_by(rules: "Iterable[Check | RuleInUse]") -> list[Basis]:
+    """What decides whether an output is acceptable: must rules about the output and its request, references, or both."""
+    compare = {rule.about == "correctness" for rule in rules if rule.level == "must"}
+    found: list[Basis] = ["rules"] if False in compare else []
+    return [*found, "references"] if True in compare else found
 
 
 class RuleInUse(Record):

@@ -18,7 +18,7 @@ _WORDS = {
     "ru": "не нет без никогда ни",
 }
 LANGUAGES = tuple(_WORDS)
-_LONG_WORD = re.compile(r"\b[^\W\d_]{4,}")
+_LONG_WORD = re.compile(r"(?<!\S)[^\W\d_]{4,}")
 
 
 def negation_pattern(*languages: str) -> str:
@@ -28,8 +28,9 @@ def negation_pattern(*languages: str) -> str:
     return rf"(?i)\b(?:{ordered})\b" + (r"|n['’]t\b" if "en" in languages else "")
 
 
-def negation_language(texts: Iterable[str]) -> str | None:
-    """The language whose negations the texts have: of which most words occur, then the most often; None if none does."""
+def negation_language(texts: Iterable[str], main: str | None) -> str | None:
+    """The language whose negations the texts have: their `main` one if it is known and one of its words occurs, else that
+    of which most words occur, then the most often; None if none does."""
     known = {word for words in _WORDS.values() for word in words.split()}
     counts = dict.fromkeys(known, 0)
     for text in texts:
@@ -38,6 +39,8 @@ def negation_language(texts: Iterable[str]) -> str | None:
     found = {
         language: [count for word in words.split() if (count := counts[word])] for language, words in _WORDS.items()
     }
+    if main in found:
+        return main if found[main] else None
     best = max(found, key=lambda language: (len(found[language]), sum(found[language])))
     return best if found[best] else None
 

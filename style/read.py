@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import Field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ..core import (
     ConfigError,
@@ -20,12 +20,13 @@ from ..core import (
 )
 from .kinds import KINDS
 from .kinds.python_call import load_code
-from .schema import Check, Kind, StyleSchema, Wordings
+from .schema import Check, Kind, StyleSchema, Task, Wordings
 from .scope import PART, UNITS
 from .wordings import read_wordings
+from .words import listed
 from .yaml_text import read_yaml
 
-_TOP_KEYS = ["name", "about", "reviewed", "wordings", "checks"]
+_TOP_KEYS = ["name", "about", "reviewed", "task", "wordings", "checks"]
 _CHECK_KEYS = ["kind", "id", "level", "about", "when", "say", "ignore_case", "fix", "each", "part"]
 
 _WITH_WORDINGS = frozenset({"covers", "contradicts", "grounded", "known_segments", "field_context", "same_fields"})
@@ -55,10 +56,13 @@ def parse_style(text: str, *, where: str = "style", path: Path | None = None, al
     for key, kind, wanted in (("name", str, "a text"), ("about", str, "a text"), ("reviewed", bool, "true or false")):
         if key in table and not isinstance(table[key], kind):
             problems.append(Problem(f"{key}: expected {wanted}, found {shown_value(table[key])}", line_of(table, key)))
+    if (task := table.get("task")) not in (None, *get_args(Task)):
+        found = f"task: expected {listed(get_args(Task), 'or')}, found {shown_value(task)}"
+        problems.append(Problem(found, line_of(table, "task")))
     if problems:
         raise ConfigError.of(problems, where=where)
     name = table.get("name", path.stem if path else "style")
-    return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path, wordings)
+    return StyleSchema(name, checks, table.get("about", ""), table.get("reviewed", True), path, wordings, task)
 
 
 def _read_checks(

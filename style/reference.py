@@ -62,7 +62,6 @@ class KindExample:
 
 PART = {"part": "BC547", "package": "TO-92", "voltage": "45 V"}
 NEVER = "never: examples cannot suggest it"
-REFERENCE = "never: it compares with the right answer"
 EXAMPLES = [
     KindExample(
         "how long an output is, in characters, words, sentences, lines, paragraphs or tokens",
@@ -208,30 +207,34 @@ EXAMPLES = [
     ),
     KindExample(
         "that the output is the reference, but for what does not matter",
-        {"kind": "equals", "ignore": ["case"], "tolerance": 0}, "a mass of 1 kg", "a mass of 2 kg", REFERENCE,
+        {"kind": "equals", "ignore": ["case"], "tolerance": 0}, "a mass of 1 kg", "a mass of 2 kg",
+        "where the outputs are numbers, or short answers to questions",
         right="A mass of 1,000 g",
     ),
     KindExample(
         "that the output names the label of the reference, or all of its labels, and no other",
-        {"kind": "label", "labels": ["refund", "delivery"]}, "Refund", "delivery", REFERENCE, right="refund",
+        {"kind": "label", "labels": ["refund", "delivery"]}, "Refund", "delivery",
+        "where the outputs are a few labels", right="refund",
     ),
     KindExample(
         "that the output is a record with the values of the reference; missing, extra and wrong values are told apart",
-        {"kind": "same_fields", "ignore": ["case"]}, '{"city": "lyon", "seats": 2}', '{"city": "Lyon", "seats": 3}', REFERENCE,
+        {"kind": "same_fields", "ignore": ["case"]}, '{"city": "lyon", "seats": 2}', '{"city": "Lyon", "seats": 3}',
+        "where the outputs are records",
         right='{"city": "Lyon", "seats": 2}',
     ),
     KindExample(
         "that the output ends with the reference's answer: a number, what follows a marker, a box, or the letter of a choice",
-        {"kind": "final_answer", "take": "last_number"}, "3 plus 4 is 7.0", "3 plus 4 is 8", REFERENCE, right="7",
+        {"kind": "final_answer", "take": "last_number"}, "3 plus 4 is 7.0", "3 plus 4 is 8",
+        "where the outputs end with an answer", right="7",
     ),
     KindExample(
         "that an SQL query gives the rows that the reference's query gives, on a SQLite file or, without one, as text",
-        {"kind": "same_result"}, "select NAME from city", "SELECT name FROM town", REFERENCE,
+        {"kind": "same_result"}, "select NAME from city", "SELECT name FROM town", "where the outputs are SQL queries",
         right="SELECT name FROM city;",
     ),
     KindExample(
         "that the output is similar to the reference",
-        {"kind": "similar", "measure": "token_f1", "at_least": 0.8}, "a small lamp of brass", "a big table", REFERENCE,
+        {"kind": "similar", "measure": "token_f1", "at_least": 0.8}, "a small lamp of brass", "a big table", NEVER,
         right="a small brass lamp of",
     ),
     KindExample(
@@ -300,10 +303,13 @@ def reference_page() -> str:
         "check then applies only where they are given), `each` (`sentence`, `line`, `bullet`, `paragraph`, `item`) and `part` "
         "(such as `first paragraph`: the check then looks at these pieces, and repairs them, as if each were an output), `fix` "
         "(`safe`, `unsafe` or `off`: the repairs that it allows), `say` (its sentence in the guide), `about` (`form`, "
-        "`wording`, `facts`) and `ignore_case`. `tuneworth style explain KIND` prints the same.\n\n"
+        "`wording`, `facts`, `correctness`) and `ignore_case`. `tuneworth style explain KIND` prints the same. The checks that "
+        "compare with a right answer, each with a worked example, are in [By task](tasks.md).\n\n"
         f"A style file may have {MOST_WRITTEN:,} bytes, {MAX_DEPTH} levels and {MAX_VALUES:,} values, those included that its "
         "aliases (`*name`) repeat; no setting raises these limits. Long lists of words and JSON Schemas go into files of their "
-        "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time."
+        "own, which the check names. Every pattern, those of a JSON Schema included, is matched in linear time. Beside `checks` "
+        "a style may have `name`, `about` (a sentence for the guide), `reviewed`, `wordings`, and `task`: what the outputs are "
+        "(`labels`, `fields`, `answer`, `sql`, `text`), as `style infer` recognised it."
     )
     return "\n\n".join([head, _WORDINGS, _protected(), *map(explain_kind, names)]) + "\n"
 

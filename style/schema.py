@@ -40,9 +40,13 @@ class Check:
     wordings: Wordings = field(default_factory=dict)
 
 
+Task = Literal["labels", "fields", "answer", "sql", "text"]
+
+
 @dataclass(frozen=True)
 class StyleSchema:
-    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema."""
+    """A named list of checks. `reviewed` is False until a person has reviewed an inferred schema; `task` is what the outputs
+    are, where it is stated."""
 
     name: str
     checks: tuple[Check, ...]
@@ -50,12 +54,18 @@ class StyleSchema:
     reviewed: bool = True
     path: Path | None = field(default=None, compare=False)
     wordings: Wordings = field(default_factory=dict)
+    task: Task | None = None
 
     @property
     def without_references(self) -> "StyleSchema":
         """The rules that need no reference: those that a program can also check where the right answer is not known."""
         checks = tuple(check for check in self.checks if check.about != "correctness")
         return self if len(checks) == len(self.checks) else replace(self, checks=checks)
+
+    @property
+    def deciding_rule(self) -> Check | None:
+        """The first must rule that compares outputs with references."""
+        return next((check for check in self.checks if check.about == "correctness" and check.level == "must"), None)
 
     @property
     def sources(self) -> list[tuple[str, Path]]:

@@ -145,15 +145,3 @@ def mostly_json(texts: pl.Series) -> bool:
 def mostly_html(texts: pl.Series) -> bool:
     """Whether half of the texts have tags of HTML: what is at their ends and in capitals is markup, not writing."""
     return bool(len(texts)) and float(texts.str.contains(r"</[A-Za-z][A-Za-z0-9]*\s*>").mean() or 0) >= 0.5  # type: ignore[arg-type]
-
-
-_MOST_LABELS, _LABEL_CHARACTERS, _LABEL_WORDS, _LABEL_SHARE, _LABEL_RECURS = 30, 60, 5, 0.8, 3
-
-
-def label_counts(texts: pl.Series) -> pl.DataFrame:
-    """The texts that are labels if most are, each with its `count`: few short ones that recur; empty if they are not."""
-    few_words = texts.str.count_matches(r"\S+") <= _LABEL_WORDS
-    short = texts.filter((texts.str.len_chars() <= _LABEL_CHARACTERS) & few_words)
-    counts = short.rename("label").value_counts().filter(pl.col("count") >= _LABEL_RECURS).sort("label")
-    are = 2 <= len(counts) <= _MOST_LABELS and counts["count"].sum() >= _LABEL_SHARE * len(texts)
-    return counts if are else counts.clear()

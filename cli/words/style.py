@@ -103,7 +103,9 @@ def _accepts_lines(found: Mapping[str, Any] | None) -> list[str]:
 
 
 def _near_miss_lines(found: Mapping[str, Any] | None) -> list[str]:
-    """Near misses by kind with the share that the rules catch, and examples that they accept."""
+    """Near misses by kind with the share that the rules catch, examples that they accept, and what they often miss."""
+    from ...style import NearMisses
+
     if found is None:
         return []
     width = max(map(len, found["by_kind"]))
@@ -111,7 +113,8 @@ def _near_miss_lines(found: Mapping[str, Any] | None) -> list[str]:
     for kind, one in found["by_kind"].items():
         caught, should = say.percent(one["caught"]), say.percent(one["with_should"])
         lines.append(f"{kind:<{width}}  {one['n']:>6,}  {caught:>6}  {should:>17}")
-    lines.append(f"{'mean':<{width}}  {found['n']:>6,}  {say.percent(found['caught']):>6}")
+    lines.append(f"{'all':<{width}}  {found['n']:>6,}  {say.percent(found['caught']):>6}")
+    lines += textwrap.wrap(from_json(found, NearMisses).unseen, 80)
     if found["survivors"]:
         lines += ["", "near misses that no must rule rejects, with fields in place of values:"]
     for one in found["survivors"]:
@@ -160,6 +163,7 @@ def infer_data(inferred: "InferredStyle") -> dict[str, Any]:
         "rows": inferred.rows,
         "different": inferred.different,
         "counted": inferred.counted,
+        "task": as_json(inferred.task),
         "checks": _evidence(inferred.evidence),
         "suggestions": _evidence(inferred.suggestions),
         "discrimination": as_json(inferred.discrimination),

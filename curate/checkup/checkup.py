@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from ...core import DataError, say
+from ...style import RecognisedTask, recognise_task
 from ..gate import too_few_cases
 from ..read import RawPairs
 from ..settings import CurateSettings
@@ -30,7 +31,6 @@ from .texts import faults, languages, lengths, long_inputs, markup, missing_fact
 
 _FEWEST = 20  # pairs from which columns that never vary, or that differ in every row, mean something
 _SPACES = 0.1  # of the values of a column of identifiers: a name of several words describes the item
-_LABELS = 5  # words
 _SHOWN = 3
 _EXACT = 20_000  # pairs up to which all are compared; beyond, of those at the threshold 1 in 1,000 may be missed
 # What is looked for, by the first words of the keys of its findings.
@@ -73,10 +73,12 @@ def check_pairs(
     ignored = [column.name for column in constant] if len(table.inputs) > 1 else []
     compared = compare(raw, [*identifiers, *ignored], CurateSettings(method=method))
     fitting_others = look_for_mispaired(compared) if mispaired else None
-    labels = _are_labels(pairs, compared)
+    task = recognise_task(pairs)
+    found_out = task.task in ("labels", "answer")  # outputs that need not be in their inputs
     findings = [
-        *_amount(pairs, compared, labels=labels),
-        *(() if labels else missing_facts(pairs, table)),
+        *_amount(pairs, compared),
+        *_task(task, rows=len(pairs)),
+        *(() if found_out else missing_facts(pairs, table)),
         *repeats(pairs, compared, table),
         *mispaired_rows(pairs, fitting_others),
         *personal_data(pairs, compared.pairs),
@@ -102,16 +104,16 @@ def check_pairs(
         distinct_outputs=int(compared.pairs.corpus.output.max()) + 1,
         lengths=lengths(pairs),
         findings=tuple(found),
-        clean=(*_clean(found, labels=labels), *mispaired_clean(fitting_others)),
+        clean=(*_clean(found, found_out=found_out), *mispaired_clean(fitting_others)),
         proposed=dict(proposed or {}),
         reason=reason,
     )
 
 
-def _clean(found: list[Finding], *, labels: bool) -> Iterator[str]:
+def _clean(found: list[Finding], *, found_out: bool) -> Iterator[str]:
     # Where a column differs in every row, no two rows are compared as they should be.
     hidden = ("exact_", "near_", "conflicts") if any(f.key == "identifiers" for f in found) else ()
-    hidden += ("missing_",) if labels else ()
+    hidden += ("missing_",) if found_out else ()
     for key, what in _LOOKED_FOR.items():
         if not key.startswith(hidden) and not any(finding.key.startswith(key) for finding in found):
             yield what
@@ -204,15 +206,7 @@ def _id_column(table: Table, raw: RawPairs) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _are_labels(pairs: pl.DataFrame, compared: Compared) -> bool:
-    """Whether the outputs are a few labels, which need not be in an input."""
-    outputs, n = int(compared.pairs.corpus.output.max()) + 1, len(pairs)
-    few = pl.col("output").str.count_matches(r"\S+") <= _LABELS
-    short = float(pairs.select((few & ~pl.col("output").str.contains(r"^\s*[\[{]")).mean()).item() or 0)  # JSON is none
-    return n >= _FEWEST and outputs <= n / 10 and short > 0.9
-
-
-def _amount(pairs: pl.DataFrame, compared: Compared, *, labels: bool) -> Iterator[Finding]:
+def _amount(pairs: pl.DataFrame, compared: Compared) -> Iterator[Finding]:
     n = len(pairs)
     kept = int(compared.outcomes.kept.sum())
     tested = round(CurateSettings().split.test * kept)
@@ -224,12 +218,18 @@ def _amount(pairs: pl.DataFrame, compared: Compared, *, labels: bool) -> Iterato
             f"{FEW_PAIRS}.{clear}",
             n, 1.0, "Collect more examples.",
         )  # fmt: skip
-    if labels:
-        outputs = int(compared.pairs.corpus.output.max()) + 1
-        yield Finding(
-            "labels", "low", f"The outputs look like labels: {say.count(outputs, 'different output')} of a few words.",
-            n, 1.0, "A plain classifier may do the same at lower cost.", values={"outputs": outputs},
-        )  # fmt: skip
+
+
+def _task(task: RecognisedTask, *, rows: int) -> Iterator[Finding]:
+    """What the outputs are, and the rule that compares them with the right answers."""
+    cheaper = " A plain classifier may do the same at lower cost." if task.task == "labels" else ""
+    kind = task.rule["kind"] if task.rule else None
+    yield Finding(
+        "task", "low", f"{task.sentence}{cheaper}", rows, 1.0,
+        "`tuneworth init` and `tuneworth style infer` write the rule." if kind else "",
+        setting=f"checks: [{{kind: {kind}}}]" if kind else None,
+        values={"task": task.task, "outputs": task.rows, "follows": task.follows, "rule": task.rule, "notes": list(task.notes)},
+    )  # fmt: skip
 
 
 def _many_names(table: Table) -> Iterator[Finding]:

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..results import Results, Share, Verdict
+from ...style import decided_by
+from ..results import Good, Results, Share, Verdict
 from ..statistics.intervals import share_interval
 from ..statistics.paired import Comparison, compare, significant
 from .cost import changed_cost, mean_tokens
@@ -120,6 +121,7 @@ def compare_judged(before: Judged, after: Judged, *, rescored: str | None = None
         n_effective=found.n_effective,
         groups=found.groups,
         acceptable=BothShares(before=_share(outcomes[0], tied), after=_share(outcomes[1], tied)),
+        good=_good(before, after, paired, rescored),
         shared=_counts(before, after, paired, same),
         style=_styles(before, after, paired.rules, rescored),
         rows=[row.entry for row in rows],
@@ -218,6 +220,17 @@ def _counts(before: Judged, after: Judged, paired: _Paired, same: np.ndarray) ->
         same_outputs=int(same.sum()),
         samples=BothSamples(before=samples[0], after=samples[1]),
     )
+
+
+def _good(before: Judged, after: Judged, paired: _Paired, rescored: str | None) -> Good:
+    """What an output is called that counts: by the runs' own words if their rules count, otherwise by the shared rules."""
+    both = (before.results.good, after.results.good)
+    if rescored is None and set(paired.rules) == set(before.rules) == set(after.rules):
+        return "correct" if both == ("correct", "correct") else "acceptable"
+    if decided_by(after.rules[name] for name in paired.rules) != ["references"]:
+        return "acceptable"
+    outputs = [line for side in (before, after) for lines in side.lines.values() for line in lines]
+    return "acceptable" if any(line.get("correct") is None for line in outputs) else "correct"
 
 
 def _styles(before: Judged, after: Judged, rules: Sequence[str], rescored: str | None) -> ComparedStyles:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ...core import Count, NonNegative, Proportion, Record, Signed
-from ..results import Difference, Failures, Gate, Share
+from ..results import Difference, Failures, Gate, Good, Share
 
 Direction = Literal["better", "worse"]
 
@@ -343,6 +343,8 @@ class RunComparison(Record):
     """Number of groups that the shared requests come in; null if none depends on another."""
     acceptable: BothShares
     """Acceptable share on the shared requests."""
+    good: Good = "acceptable"
+    """What an output is called that counts: correct if references alone decide that in both runs."""
     shared: SharedCounts
     """What the two test sets share."""
     style: ComparedStyles

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from msgspec.structs import asdict
 
-from ..results import CachedGuide, Money, SavingParts, VariantCost, VolumePoint
+from ..results import CachedGuide, Good, Money, SavingParts, VariantCost, VolumePoint
 from .alternatives import Alternatives, untrained
 from .caches import cached_guide, no_cache
 from .comparison import Account
@@ -39,6 +39,7 @@ def compute_money(
     measured: Mapping[str, MeasuredVariant] | None = None,
     groups: Sequence[Any] | np.ndarray | None = None,
     training: TrainingCost | None = None,
+    good: Good = "acceptable",
     seed: int = 0,
     draws: int = 10_000,
     today: date | None = None,
@@ -46,14 +47,15 @@ def compute_money(
     """The money of `candidate` compared to `baseline`, from stated and measured numbers.
 
     If prices, tokens or volumes are missing, their figures are None and `missing` names them. The days until the base
-    model's retirement are counted from `today`, by default the current day.
+    model's retirement are counted from `today`, by default the current day. `good` is what outputs are called that are
+    no failures.
     """
     measured = measured or {}
     names = list(dict.fromkeys([baseline, candidate, *settings.variants, *measured]))
     settings, today = with_origins(settings, measured, baseline), today or datetime.now(UTC).date()
     quantities = collect_quantities(settings, names, measured, training, today=today)
     values = {key: quantity.value for key, quantity in quantities.items() if quantity.value is not None}
-    exact = Account(values, conditions_of(settings, baseline, candidate, measured))
+    exact = Account(values, conditions_of(settings, baseline, candidate, measured, good=good))
     drawn = Account(draw_values(quantities, groups=groups, seed=seed, draws=draws), exact.conditions, "drawn")
     sources = {key: quantity.source for key, quantity in quantities.items()}
     possible = Alternatives(settings, untrained(settings, measured), sources)

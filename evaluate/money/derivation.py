@@ -143,6 +143,7 @@ def formula_inputs(values: Account, settings: RoiSettings) -> FormulaInputs:
         candidate=conditions.candidate,
         currency=conditions.currency,
         failures=conditions.failures,
+        good=conditions.good,
         failure_cost=values.stated("failure_cost"),
         facts_failure_cost=values.stated("facts_failure_cost"),
         tries=settings.tries,

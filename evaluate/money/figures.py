@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
-from ..results import Derivation, Failures
+from ..results import Derivation, Failures, Good
 from .traced import Relation, Traced, arithmetic, relation
 
 Kind = Literal["exact", "drawn", "traced"]
@@ -39,6 +39,7 @@ class Conditions:
     candidate: str
     currency: str = "EUR"
     failures: Failures = "ignore"
+    good: Good = "acceptable"  # what outputs are called that are no failures
     batch: bool = False
     hosted: frozenset[str] = frozenset()
     metered: frozenset[str] = frozenset()

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..results import BeyondFlip, MoneyFlip
+from ..results import BAD, BeyondFlip, MoneyFlip
 from .alternatives import Alternative, Alternatives
 from .comparison import Account
 from .figures import Conditions
@@ -19,12 +19,12 @@ from .simulate import Chance, Weight, chance_of, simulated, surely_worse
 FLIPS = {
     "requests_per_day": "requests a day",
     "requests_total": "total requests",
-    "failure_cost": "cost of an unacceptable output",
+    "failure_cost": "cost of an {bad} output",
     "{candidate}.price_input": 'input price of "{candidate}"',
     "{candidate}.price_output": 'output price of "{candidate}"',
     "{candidate}.hourly": 'hourly price of the machine of "{candidate}"',
     "{candidate}.requests_per_second": 'requests a second of the machine of "{candidate}"',
-    "{candidate}.acceptance": 'acceptable share of "{candidate}"',
+    "{candidate}.acceptance": '{good} share of "{candidate}"',
     "{baseline}.price_input": 'input price of "{baseline}"',
     "{baseline}.fixed_tokens": 'fixed prompt tokens of "{baseline}"',
     "{baseline}.cached_share": 'cached share of the fixed prompt of "{baseline}"',
@@ -72,7 +72,7 @@ def _named(names: Conditions, pattern: str, words: str) -> tuple[str, str]:
         return pattern, words
     key = pattern.format(baseline=names.baseline, candidate=names.candidate)
     owner = names.like.get(key, key).removesuffix(f".{number}")
-    return f"{owner}.{number}", words.format(baseline=owner, candidate=owner)
+    return f"{owner}.{number}", words.format(baseline=owner, candidate=owner, good=names.good, bad=BAD[names.good])
 
 
 def carrying_failure_cost(values: Account, drawn: Account, alternatives: Alternatives | None = None) -> float | None:

@@ -317,7 +317,7 @@ PAYBACK = by_key([
     step("break_even_failure_cost", unknown,
          when=lambda pair: pair.failures == "drop" or pair.knows("facts_failure_cost")),
     Figure("break_even_failure_cost",
-           "The cost of an unacceptable output at which {new} costs no more to run than {old}.",
+           "The cost of an {bad} output at which {new} costs no more to run than {old}.",
            "(extra cost per request) ÷ (fewer failures per request)", _break_even_failure_cost, "{currency}"),
     step("fixed_token_cost", _token_cost),
     Figure("break_even_fixed_tokens", "The fixed prompt of {old} at which both cost the same per request.",

@@ -200,10 +200,10 @@ REQUEST = by_key([
            when=lambda way: way.cascade is not None),
     *ALONE,
 
-    Figure(ACCEPTABLE, "No output of {name} is acceptable, so an acceptable output has no cost.", "acceptable share",
+    Figure(ACCEPTABLE, "No output of {name} is {good}, so {a_good} output has no cost.", "{good} share",
            of(COST, "acceptance", unknown), when=_none_acceptable, result="undefined"),
-    Figure(ACCEPTABLE, "One acceptable output of {name}, if unacceptable ones are discarded.",
-           "cost of a request ÷ acceptable share", of(COST, "acceptance", lambda cost, good: cost / good), "{currency}"),
+    Figure(ACCEPTABLE, "One {good} output of {name}, if failures are discarded.",
+           "cost of a request ÷ {good} share", of(COST, "acceptance", lambda cost, good: cost / good), "{currency}"),
 
     Figure("calls", f"{CALLS}, as repeated outputs show.", "1 + first failures × extra calls of each",
            of("acceptance", "tries", "extra_calls", lambda good, _, extra: 1 + (1 - good) * extra), "calls",
@@ -211,7 +211,7 @@ REQUEST = by_key([
     Figure("calls", f"{CALLS}: none succeeds.", "tries", of("acceptance", "tries", lambda _, tries: tries), "calls",
            when=lambda way: way.failures == "retry" and way("acceptance") == 0),
     Figure("calls", f"{CALLS}, if failures of one item are independent.",
-           "(1 - (1 - acceptable share) ^ tries) ÷ acceptable share",
+           "(1 - (1 - {good} share) ^ tries) ÷ {good} share",
            of("acceptance", "tries", lambda good, tries: (1 - (1 - good) ** tries) / good), "calls", when=_when("retry")),
     step("calls", of("acceptance", unknown), when=lambda way: way.failures == "drop" and _none_acceptable(way)),
     step("calls", of("acceptance", lambda good: 1 / good), when=_when("drop")),
@@ -220,9 +220,9 @@ REQUEST = by_key([
     Figure("still_failing", f"{FAILS}, as repeated outputs show.", "first failures × (1 - rescued share)",
            of("acceptance", "tries", "rescued", lambda good, _, rescued: (1 - good) * (1 - rescued)),
            when=_when("retry", knows="rescued")),
-    Figure("still_failing", f"{FAILS}: all.", "1 - acceptable share", of("acceptance", "tries", lambda good, _: 1 - good),
+    Figure("still_failing", f"{FAILS}: all.", "1 - {good} share", of("acceptance", "tries", lambda good, _: 1 - good),
            when=lambda way: way.failures == "retry" and _none_acceptable(way)),
-    Figure("still_failing", f"{FAILS}, if failures of one item are independent.", "(1 - acceptable share) ^ tries",
+    Figure("still_failing", f"{FAILS}, if failures of one item are independent.", "(1 - {good} share) ^ tries",
            of("acceptance", "tries", lambda good, tries: (1 - good) ** tries), when=_when("retry")),
     step("still_failing", of("acceptance", lambda good: 1 - good)),
 
@@ -233,7 +233,7 @@ REQUEST = by_key([
               lambda form, facts, wrong, good: form + _at_most_one(wrong / (1 - good)) * (facts - form)), "{currency}"),
 
     Figure(EFFECTIVE, "One request of {name}, with failures repaired by a person.",
-           "cost + (1 - acceptable share) × cost of a failure",
+           "cost + (1 - {good} share) × cost of a failure",
            of(COST, "acceptance", "loss", lambda cost, good, loss: cost + (1 - good) * loss), "{currency}",
            when=_when("repair")),
     Figure(EFFECTIVE, "One request of {name}, including retries and the failures that remain.",
@@ -261,7 +261,7 @@ REQUEST = by_key([
     step("cost_with_machines", of(EFFECTIVE, "acceptance", lambda each, good: each / good),
          when=lambda way: way.failures == "ignore" and not nonzero(way("machine_cost_per_day"))),
     step("cost_with_machines", of(EFFECTIVE), when=lambda way: not nonzero(way("machine_cost_per_day"))),
-    Figure("cost_with_machines", SHARED, f"{SPEND}(requests a day × acceptable share)", _shared, "{currency}",
+    Figure("cost_with_machines", SHARED, SPEND + "(requests a day × {good} share)", _shared, "{currency}",
            when=_when("ignore")),
     Figure("cost_with_machines", SHARED, SPEND + "{delivered} a day", _shared, "{currency}"),
 ])  # fmt: skip

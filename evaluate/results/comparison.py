@@ -185,3 +185,63 @@ class Rival(Record):
     """Mean seconds for one request."""
     why: str | None
     """Why it was not measured; null if it was."""
+
+
+# Slices that are no input field of the data.
+OWN_SLICES = ("length of the request", "language of the request", "label of the reference", "length of the reference")
+
+
+class Excepted(Record):
+    """Requests of one kind."""
+
+    field: str
+    """What the requests have in common: an input field, a length, the language or the label."""
+    value: str
+    """Its value."""
+
+    @property
+    def words(self) -> str:
+        """The requests in words, after "where"."""
+        return f"the {self.field} is {self.value}" if self.field in OWN_SLICES else f"{self.field} = {self.value}"
+
+
+class Slice(Excepted):
+    """The candidate against one rival in a part of the requests."""
+
+    n: Count
+    """Number of cases."""
+    share_of_requests: Proportion
+    """Share of all cases."""
+    rival: str
+    """Name of the rival."""
+    acceptable: Proportion
+    """Acceptable share of the candidate."""
+    rival_acceptable: Proportion
+    """Acceptable share of the rival."""
+    difference: Difference
+    """Difference in the acceptable share, candidate minus rival."""
+    p_adjusted: Proportion
+    """p value adjusted for all slices and rivals by the method of Benjamini and Hochberg."""
+    significant: bool
+    """Whether the slices differ, so that at most a tenth of those called so differ by chance."""
+    worse: bool
+    """Whether the candidate is surely worse by more than the margin."""
+    routable: bool
+    """Whether the value is known from the request."""
+
+
+class Routing(Record):
+    """The candidate for all requests but those of the slices in which it is surely worse, which go to a rival."""
+
+    rival: str
+    """Name of the rival."""
+    excepted: Sequence[Excepted]
+    """Slices that go to the rival."""
+    share_of_requests: Proportion
+    """Share of the requests that go to the rival."""
+    acceptable: Share
+    """Acceptable share of both together; the slices were chosen by the same cases."""
+    gained: Difference
+    """Difference to the candidate alone."""
+    over_rival: Difference
+    """Difference to the rival alone."""

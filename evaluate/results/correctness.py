@@ -24,6 +24,8 @@ class PartScore(Record):
     """Share of those in the references that are right."""
     f1: Proportion | None
     """Harmonic mean of precision and recall; null without support and outputs."""
+    wrong: Count = 0
+    """Number of outputs that have it with another value; the rest of support is missing, that of found is extra."""
 
 
 class Confused(Record):
@@ -37,6 +39,23 @@ class Confused(Record):
     """Number of outputs."""
 
 
+ErrorKind = Literal[
+    "no answer", "wrong label", "no label", "wrong value", "missing field", "extra field", "no record", "other answer",
+    "query fails", "other result", "other text",
+]  # fmt: skip
+
+
+class Errors(Record):
+    """The incorrect outputs of one kind."""
+
+    kind: ErrorKind
+    """What is wrong; no answer is an output that is missing, empty, cut off or a refusal, or has none where it is expected."""
+    n: Count
+    """Number of outputs; one may have faults of several kinds."""
+    ids: Sequence[str]
+    """The first of their pairs."""
+
+
 class VariantCorrectness(Record):
     """Correctness of one variant's outputs."""
 
@@ -48,6 +67,8 @@ class VariantCorrectness(Record):
     """Scores of each label, the worst first; omitted unless the outputs are labels."""
     fields: Sequence[PartScore] | None = None
     """Scores of each field, the worst first; omitted unless the outputs are records."""
+    errors: Sequence[Errors] = ()
+    """Kinds of errors, the most frequent first; results of earlier versions have none."""
     confusion: Sequence[Confused] | None = None
     """Labels of references against those of outputs, the most frequent first; omitted unless the outputs are labels."""
 
@@ -88,3 +109,8 @@ class Correctness(Record):
     """Correctness of each variant."""
     differences: Sequence[PartDifference] | None = None
     """Candidate against the strongest rival, by class or field; omitted where there are none or nothing is compared."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether answers are compared as such, so that the similarity of texts says nothing about them."""
+        return self.metric != "text"

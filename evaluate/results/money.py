@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from ...core import Count, NonNegative, Proportion, Record, as_json, notebook_page, say
 from ...curate import Notice
 from .money_inputs import Assumption, Derivation, Failures, FormulaInputs
+from .quality import Good
 
 
 class VariantCost(Record):
@@ -361,6 +362,11 @@ class Money(Chances):
     """Every number used in the calculation, with its source."""
     warnings: Sequence[str | Notice]
     """Warnings about the prices."""
+
+    @property
+    def good(self) -> Good:
+        """What outputs are called that are no failures."""
+        return "acceptable" if self.formula_inputs is None else self.formula_inputs.good
 
     def to_json(self) -> dict[str, Any]:
         """The `money` of results.json and of `tuneworth roi --json`: numbers, lists, texts and None only."""

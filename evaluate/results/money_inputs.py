@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from ...core import Count, NonNegative, Proportion, Record
+from .quality import Good
 
 Source = Literal["measured", "stated", "price list", "default"]
 """Source of an input."""
@@ -109,6 +110,8 @@ class FormulaInputs(Record):
     """Cost of one unacceptable output."""
     facts_failure_cost: NonNegative | None
     """Cost of one output that is wrong about the facts; null if all failures cost the same."""
+    good: Good = "acceptable"
+    """What outputs are called that are no failures."""
     tries: Count
     """Maximum number of calls per request if failures are retried."""
     requests_per_day: NonNegative | None

@@ -16,6 +16,12 @@ Way = Literal[
 NO_MODEL: frozenset[Way] = frozenset({"template", "majority", "classifier"})  # ways that call no language model
 
 
+Good = Literal["acceptable", "correct"]
+"""What an output is called that breaks no must rule: correct where its reference alone decides that."""
+A_GOOD: dict[Good, str] = {"acceptable": "an acceptable", "correct": "a correct"}
+BAD: dict[Good, str] = {"acceptable": "unacceptable", "correct": "incorrect"}
+
+
 class Cause(Record):
     """One such cause."""
 

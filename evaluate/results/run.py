@@ -1,18 +1,27 @@
 """The results of a run, whole: results.json."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...core import Count, NonNegative, Record
 from ...curate import Curation
 from ...style import StyleInUse
-from .comparison import Comparison, Rival
+from .comparison import Comparison, Rival, Routing, Slice
 from .correctness import Correctness
 from .integrity import IntegrityFinding
 from .judgements import Judgements
 from .money import Money
-from .quality import Quality, Reference, Requests, Share, Speed, Tokens, Way
+from .quality import A_GOOD, Good, Quality, Reference, Requests, Share, Speed, Tokens, Way
 from .verdict import EarlierVerdict, Gate, Problem, Risk, Verdict
+
+COLLECTED = "tuneworth evaluate --pairs"  # the command that judges outputs of other tools
+
+
+class MoneyPlace(NamedTuple):
+    """The file in which a run's prices and volume are stated, and the command that applies it."""
+
+    file: str
+    command: str
 
 
 class HostedTraining(Record):
@@ -178,6 +187,8 @@ class LearningCurve(Record):
     """Number of test pairs scored for all models."""
     acceptable: Sequence[Share]
     """Acceptable share of each model, in the order of sizes."""
+    good: Good = "acceptable"
+    """What outputs are called that count: correct if all must rules compare with references."""
     fit: CurveFit | None
     """Fitted curve for the share that is not acceptable with n train pairs: e + b n^-c; null with fewer than three
     sizes."""
@@ -252,7 +263,7 @@ class InputFile(Record):
     path: str
     """Path relative to the project, or the name alone for a file outside it."""
     role: str | None
-    """Role of the file: pairs, project, style, guide, or outputs of NAME."""
+    """Role of the file: pairs, project, style, guide, money, or outputs of NAME."""
     sha256: str | None
     """SHA-256 hash of the file; for a folder, of the names and hashes of its files."""
 
@@ -304,6 +315,9 @@ class Results(Record):
     """Start time of the run, in ISO 8601 format."""
     verdict: Verdict | None
     """Decision on whether to fine-tune, with its reasons; null if fewer than two variants were scored."""
+    good: Good = "acceptable"
+    """What an output is called that breaks no must rule: correct if the references alone decide that for every output of
+    every variant, so that the shares acceptable and correct are the same."""
     quality: Mapping[str, Quality]
     """Scores of each variant, by variant name."""
     reference: Reference | None
@@ -327,6 +341,10 @@ class Results(Record):
     """Mean tokens per request, by variant name; counts that are unknown are null."""
     seconds: Mapping[str, Speed]
     """Seconds per output, by variant name; values are null if time was not measured."""
+    slices: Sequence[Slice] = ()
+    """The candidate against each rival in parts of the requests, the worst first; see docs/verdict.md."""
+    routing: Routing | None = None
+    """What sending some parts to a rival gives; omitted if the candidate is surely worse in none that requests show."""
     money: Money | None
     """Costs, savings and payback of the candidate compared with the baseline; null without [roi] settings or without a
     comparison."""
@@ -360,10 +378,25 @@ class Results(Record):
             raise ValueError("no two variants were compared")
         return self.comparison
 
+    @property
+    def money_place(self) -> MoneyPlace:
+        """The project's file; for outputs collected without a project that of `--money`, which may still be written."""
+        files = {} if self.provenance is None else {file.role: file.path for file in self.provenance.inputs or ()}
+        if "money" in files:
+            return MoneyPlace(files["money"], "tuneworth roi RUN")
+        if "project" in files or self.provenance is None or self.provenance.command != COLLECTED:
+            return MoneyPlace("tuneworth.toml", "tuneworth roi")
+        return MoneyPlace("money.toml", "tuneworth roi RUN --config money.toml")
+
     def share_of(self, name: str) -> float | None:
         """A variant's acceptable share; None if it was not scored."""
         scored = self.quality.get(name)
         return None if scored is None else scored.acceptable.share
+
+    @property
+    def a_good(self) -> str:
+        """`good` with its article."""
+        return A_GOOD[self.good]
 
     def rival(self, name: str) -> Rival | None:
         """The row of a rival."""

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from ...core import Count, NonNegative, Proportion, Record
+from ...style import Basis
+from .comparison import Excepted
 
 Decision = Literal["fine-tune", "keep prompting", "cannot tell yet", "fix first"]
 Area = Literal["data", "rules", "comparison", "training"]
@@ -136,6 +138,8 @@ class Verdict(Record):
     """Number of the decision rule that fired, from 1 to 9; see docs/verdict.md."""
     sentence: str
     """Decision as a sentence for readers, with its key numbers."""
+    except_: Sequence[Excepted] = field(name="except", default=())
+    """Requests that the tuned model should not answer, with fine-tune."""
     reasons: Sequence[str]
     """Up to four reasons for the decision."""
     doubt: str | None
@@ -151,6 +155,9 @@ class Verdict(Record):
     """Values of single inputs at which the decision changes while all other inputs stay fixed."""
     not_checked: Sequence[str]
     """Risks that were not checked."""
+    rests_on: Sequence[Basis] = ()
+    """What decides whether an output counts: rules that a program can check without the right answer, references, which
+    are the right answers, or both; results of earlier versions do not say."""
 
 
 class RiskSide(Record):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...core import say
-from ..results import Risk, RiskSide, Training
+from ..results import Good, Risk, RiskSide, Training
 from ..statistics.intervals import ShareInterval, share_interval
 from .entry import risk_entry
 
@@ -35,6 +35,7 @@ def assess_overfitting(
     on_train: Outcomes | None = None,
     on_test: Outcomes | None = None,
     comparable: np.ndarray | None = None,
+    good: Good = "acceptable",
 ) -> Risk:
     """The risk `overfitting` from the tuned model's outputs for train and test pairs, or else from its losses.
 
@@ -51,7 +52,7 @@ def assess_overfitting(
         return _by_loss(rise)
     gap, low = gap_of(train, test)
     # The losses are added to the evidence if there are any.
-    evidence = f"{_both(train, test, comparable_only)}{f'; {rise.text}' if rise else ''}"
+    evidence = f"{_both(train, test, comparable_only, good)}{f'; {rise.text}' if rise else ''}"
     risen = rise is not None and rise.share > LOSS_RISE
     status = "over" if gap > TRAIN_GAP and low > 0 else "warn" if gap > TRAIN_GAP or risen else "ok"
     return risk_entry(
@@ -84,12 +85,12 @@ def _comparable(on_test: Outcomes, comparable: np.ndarray | None) -> tuple[Share
     return (chosen, True) if 0 < chosen.n < every.n else (every, False)
 
 
-def _both(train: ShareInterval, test: ShareInterval, comparable_only: bool) -> str:
+def _both(train: ShareInterval, test: ShareInterval, comparable_only: bool, good: Good) -> str:
     pairs = f"{test.n} test pairs"
     if comparable_only:
         pairs = f"the {test.n} test pairs whose references follow the rules, as those of all train pairs do"
     return (
-        f"the tuned model gives acceptable outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
+        f"the tuned model gives {good} outputs for {say.percent(train.share or 0.0)} of {train.n} train pairs and "
         f"{say.percent(test.share or 0.0)} of {pairs}"
     )
 

@@ -233,7 +233,7 @@ def assess_risks(
     return [
         assess_overfitting(
             results.training, on_train=_outcomes(acceptable_on_train), on_test=_outcomes(acceptable, groups),
-            comparable=comparable,
+            comparable=comparable, good=results.good,
         ),
         assess_memorisation(
             train_outputs, references, candidate_outputs, inputs=inputs, groups=groups, train_groups=train_groups,

@@ -177,11 +177,15 @@ def _same_text(one: Given, pairs: pl.DataFrame) -> list[Cause]:
 
 
 def _identical(one: Given, other: Given, pairs: pl.DataFrame) -> bool:
-    """Whether two variants have the same outputs throughout, more of them wrong to the letter than chance allows."""
+    """Whether two variants have the same outputs throughout, more of them wrong to the letter than chance allows.
+
+    What a rule about the reference calls right is not wrong: two good models may both write `Yes` for `yes`.
+    """
     first, second = (_first_samples(given) for given in (one, other))
     if not len(first) or not first.equals(second, null_equal=True):
         return False
-    differs = (first != pairs["output"].str.strip_chars()).fill_null(first.is_not_null())
+    right = one.scores.table["correct"].gather_every(one.scores.samples).fill_null(False)
+    differs = (first != pairs["output"].str.strip_chars()).fill_null(first.is_not_null()) & ~right
     long = first.str.split(" ").list.len() > SHORT
     return _enough(int((differs & long).sum()), int(differs.sum()))
 

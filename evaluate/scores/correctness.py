@@ -8,12 +8,21 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from ...style import Check, Columns, LabelNames, StyleSchema, compare_records, labels_of, pair_columns, record_of
-from ..results import Confused, Correctness, PartDifference, PartScore, Share, VariantCorrectness
+from ...style import (
+    QUERY_RUNS,
+    Check,
+    Columns,
+    LabelNames,
+    StyleSchema,
+    compare_records,
+    labels_of,
+    pair_columns,
+    record_of,
+)
+from ..results import Confused, Correctness, ErrorKind, Errors, PartDifference, PartScore, Share, VariantCorrectness
 from ..statistics.intervals import share_interval
 from ..statistics.paired import compare, holm
-from .right_answers import deciding_rule
-from .score import Scores, by_item
+from .score import Scores, by_item, failed_whole
 
 METRICS = {
     "label": "labels", "same_fields": "fields", "final_answer": "answer", "same_result": "query", "equals": "text",
@@ -21,6 +30,7 @@ METRICS = {
 }  # fmt: skip
 MOST_PARTS = 200  # classes or fields that are listed for a variant
 MOST_CELLS = 2_000  # of a confusion matrix
+FIRST = 5  # pairs that show a kind of error
 FEWEST = 10  # cases with a class or field for which a difference is worth an interval
 
 
@@ -41,7 +51,7 @@ def correctness_of_all(
 
     `pairs` have `references`; `rows` marks the items that count; `against` are baseline and candidate.
     """
-    rule = deciding_rule(style)
+    rule = style.deciding_rule
     if rule is None or not len(pairs):
         return None
     references: list[list[str]] = pairs["references"].to_list()
@@ -140,16 +150,55 @@ def _variant(
     right = by_item(scores.table["correct"], scores.samples).mean(axis=1)[known]
     measured = ~np.isnan(right)
     accuracy = _share(right[measured], None if groups is None else groups[measured])
+    errors = _errors(scores, rule, known, parts)
     if parts is None:
-        return VariantCorrectness(accuracy=accuracy)
+        return VariantCorrectness(accuracy=accuracy, errors=errors)
     names = {name for each in parts for one in each for name in one.wanted | one.found}
     every = [_part(name, parts, groups) for name in sorted(names)]
     supported = [one.f1 or 0.0 for one in every if one.support]
     listed = sorted(every, key=lambda one: (one.f1 if one.f1 is not None else 1.0, -one.support, one.name))[:MOST_PARTS]
     macro = float(np.mean(supported)) if supported else None
     if rule.kind == "same_fields":
-        return VariantCorrectness(accuracy=accuracy, macro_f1=macro, fields=listed)
-    return VariantCorrectness(accuracy=accuracy, macro_f1=macro, classes=listed, confusion=_confusion(parts))
+        return VariantCorrectness(accuracy=accuracy, macro_f1=macro, fields=listed, errors=errors)
+    return VariantCorrectness(
+        accuracy=accuracy, macro_f1=macro, classes=listed, errors=errors, confusion=_confusion(parts)
+    )
+
+
+def _errors(scores: Scores, rule: Check, known: np.ndarray, parts: list[list[_Parts]] | None) -> list[Errors]:
+    """The kinds of errors in the outputs of the items that count, the most frequent first."""
+    rows = pl.Series(np.repeat(known, scores.samples))
+    table, failed = scores.table.filter(rows), failed_whole(scores.table).filter(rows)
+    flat: list[_Parts | None] = [None] * len(table) if parts is None else [one for each in parts for one in each]
+    found: defaultdict[ErrorKind, list[str]] = defaultdict(list)
+    lines = table.select("id", "output", "correct", "violations").iter_rows()
+    for (id_, output, correct, violations), whole, part in zip(lines, failed, flat, strict=True):
+        if correct is False:
+            own = next((one for one in violations if one["check"] == rule.id), None)
+            kinds: list[ErrorKind] = ["no answer"] if whole else []
+            for kind in _kinds(METRICS[rule.kind], output or "", own, part) if own else kinds:
+                found[kind].append(id_)
+    ranked = sorted(found.items(), key=lambda each: (-len(each[1]), each[0]))
+    return [Errors(kind=kind, n=len(ids), ids=list(dict.fromkeys(ids))[:FIRST]) for kind, ids in ranked]
+
+
+def _kinds(metric: str, output: str, violation: Mapping[str, Any], part: _Parts | None) -> list[ErrorKind]:
+    """What is wrong with an output that breaks the rule."""
+    if metric == "labels" and part is not None:
+        return ["wrong label" if part.found else "no label"]
+    if metric == "fields" and part is not None:
+        if record_of(output) is None:
+            return ["no record"]
+        kinds: dict[ErrorKind, frozenset[str]] = {
+            "missing field": part.wanted - part.found, "extra field": part.found - part.wanted,
+            "wrong value": (part.wanted & part.found) - part.right,
+        }  # fmt: skip
+        return [kind for kind, names in kinds.items() if names]
+    if metric == "answer":
+        return ["no answer" if violation["found"] is None else "other answer"]
+    if metric == "query":
+        return ["query fails" if violation["expected"].startswith(QUERY_RUNS) else "other result"]
+    return ["other text"]
 
 
 def _part(name: str, parts: list[list[_Parts]], groups: np.ndarray | None) -> PartScore:
@@ -158,6 +207,7 @@ def _part(name: str, parts: list[list[_Parts]], groups: np.ndarray | None) -> Pa
         [[(name in one.wanted, name in one.found, name in one.right) for one in each] for each in parts], float
     )
     wanted, found, right = (int(table[..., place].sum()) for place in range(3))
+    wrong = int((table[..., 0] * table[..., 1] - table[..., 2]).sum())
 
     def share(place: int) -> Share:
         counts = table[..., place].sum(axis=1)
@@ -165,7 +215,9 @@ def _part(name: str, parts: list[list[_Parts]], groups: np.ndarray | None) -> Pa
         return _share(table[has, :, 2].sum(axis=1) / counts[has], None if groups is None else groups[has])
 
     f1 = 2 * right / (wanted + found) if wanted + found else None
-    return PartScore(name=name, support=wanted, found=found, right=right, precision=share(1), recall=share(0), f1=f1)
+    return PartScore(
+        name=name, support=wanted, found=found, right=right, precision=share(1), recall=share(0), f1=f1, wrong=wrong
+    )
 
 
 def _share(values: np.ndarray, groups: np.ndarray | None) -> Share:

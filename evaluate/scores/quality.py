@@ -1,6 +1,6 @@
 """The shares of each variant with their intervals, and the paired comparison of two of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..results import (
     CheckScore,
     Comparison,
     Difference,
+    Good,
     OutputLengths,
     Quality,
     RawShare,
@@ -42,6 +43,17 @@ def scored_rows(scores: Mapping[str, Scores]) -> np.ndarray:
 def similarities_of(scores: Mapping[str, Scores], references: pl.Series) -> dict[str, Similarity]:
     """Each variant's similarity to the references."""
     return {name: item_similarity(one.table, references, one.samples) for name, one in scores.items()}
+
+
+def good_word(scores: Iterable[Scores], rows: np.ndarray) -> Good:
+    """What the outputs of the items that count (`rows`) are called if they break no must rule.
+
+    They are correct if the references alone decide that: all have one, and no other rule makes a difference.
+    """
+    tables = [one.table.filter(pl.Series(np.repeat(rows, one.samples))) for one in scores]
+    decided = [len(table) and table["acceptable"].eq_missing(table["correct"]).all() for table in tables]
+    compared = [table["correct"].is_not_null().any() for table in tables]
+    return "correct" if decided and all(decided) and any(compared) else "acceptable"
 
 
 def quality_of_all(

@@ -14,12 +14,13 @@ from ...style import (
     StyleResults,
     StyleSchema,
     check_columns,
+    decided_by,
     pair_columns,
     refused,
     repair_columns,
 )  # fmt: skip
 from ..outputs.table import CUT, WITHHELD, finish_word
-from ..results import Share
+from ..results import Good, Share
 from ..statistics.intervals import share_interval
 
 
@@ -119,6 +120,11 @@ class Scores:
             name: pl.Series(by_item(self.table[name], self.samples).mean(axis=1)).fill_nan(None) for name in SHARES
         }
         return pl.DataFrame({"id": self.table["id"].gather_every(self.samples), **means})
+
+
+def good_outputs(style: StyleSchema) -> Good:
+    """What outputs are called that break no must rule, for pairs that all have a reference."""
+    return "correct" if decided_by(style.checks) == ["references"] else "acceptable"
 
 
 def score_outputs(

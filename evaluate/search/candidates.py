@@ -71,7 +71,8 @@ def broken_rules(style: StyleSchema, violations: Sequence[Mapping[str, str | Non
 
 
 def find_mistakes(train: pl.DataFrame, scored: pl.DataFrame, style: StyleSchema) -> tuple[Mistake, ...]:
-    """The outputs for train pairs that break the most rules not shown yet, at most three.
+    """The outputs for train pairs that break the most rules not shown yet, at most three; missing another right answer
+    counts as breaking another rule.
 
     `scored` are the scores of one output for each pair: `output`, `acceptable`, `violations`.
     """
@@ -89,14 +90,15 @@ def find_mistakes(train: pl.DataFrame, scored: pl.DataFrame, style: StyleSchema)
 
 
 def _wrong(train: pl.DataFrame, scored: pl.DataFrame, style: StyleSchema) -> Iterator[tuple[set[str], Mistake]]:
-    must = {check.id for check in style.checks if check.level == "must"}
+    must = {check.id: check.about for check in style.checks if check.level == "must"}
     rows = zip(
         train.select("input", "output").iter_rows(),
         scored.select("output", "acceptable", "violations").iter_rows(),
         strict=True,
     )
     for (request, right), (wrong, acceptable, violations) in rows:
-        broken = {violation["check"] for violation in violations or ()} & must
+        broken = {violation["check"] for violation in violations or ()} & must.keys()
+        broken = {f"{rule}: {right}" if must[rule] == "correctness" else rule for rule in broken}
         if acceptable is False and wrong and broken:
             yield broken, Mistake(request, wrong, tuple(broken_rules(style, violations)), right)
 

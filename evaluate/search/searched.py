@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ...core import as_json, from_json, read_stored, read_stored_lines, read_written, write_whole
-from ..results import SearchCost
+from ..results import Good, SearchCost
 from ..rivals.nearest import NearestExamples
 from ..statistics.intervals import share_interval
 from ..variants import Variant
@@ -41,7 +41,7 @@ class Tried:
 class SearchResult:
     """The prompts that were tried, in the order of the search, the place of the best one, and the cost.
 
-    `used` are the ids of all pairs that the search saw.
+    `used` are the ids of all pairs that the search saw, `good` is what the outputs are called that count.
     """
 
     method: str
@@ -52,6 +52,7 @@ class SearchResult:
     used: Sequence[str]
     seed: int
     cost: SearchCost
+    good: Good = "acceptable"
 
     def to_json(self) -> dict[str, Any]:
         """`searched.json`: everything but the texts."""

@@ -26,6 +26,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p values for the false discovery rate (Benjamini and Hochberg 1995), in the order given.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03])
+    [0.03, 0.04, 0.04]
+    """
+    count = len(p_values)
+    adjusted, lowest = [0.0] * count, 1.0
+    for rank, index in enumerate(sorted(range(count), key=lambda i: -p_values[i])):
+        lowest = min(lowest, p_values[index] * count / (count - rank))
+        adjusted[index] = lowest
+    return adjusted
+
+
 # Means over up to this many repeats are whole numbers of steps, and the test is exact.
 MOST_REPEATS = 100
 # A distribution whose standard deviation exceeds this many steps is computed on a coarser grid.

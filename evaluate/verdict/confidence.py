@@ -20,6 +20,7 @@ RATHER_NOT = 0.2
 # Doubts that could flip the verdict, each as a clause; other doubts only weaken it.
 AGAINST_TUNING = {
     "contradicted": "the references contradict the rules",
+    "slice": "it is worse in a part of the requests",
     "answers_in_train": "a tuned model may recite answers of the test",
     "cheaper_way": "a cheaper alternative was not tried",
     "facts": "another way is right about the facts more often",
@@ -37,8 +38,8 @@ AGAINST_BOTH = {
     "near_flip": "a small change of one input flips it",
     "reused": "the test set has been used often",
 }
-# The rules that count as right have not been read, so no verdict that rests on them is of high confidence.
-CAPPED = {"style": "the style has not been reviewed"}
+# The rules may accept what is wrong, or have not been read, so no verdict that rests on them is of high confidence.
+CAPPED = {"near_misses": "the rules often accept wrong outputs", "style": "the style has not been reviewed"}
 Judged = tuple[int, str]
 
 
@@ -54,17 +55,18 @@ def confidence(evidence: Evidence, decision: Decision, rule: int, doubts: Sequen
     - fix first: high for data and comparison, which are facts, not estimates; fair for a risk, which is measured.
 
     Each doubt that could flip fine-tune or keep prompting lowers the level by one step, down to low; a style that has not
-    been reviewed keeps it from being high.
+    been reviewed keeps it from being high, and so do rules that often accept near misses where the acceptable share decides.
     """
     level, facts = _JUDGES[rule - 1](evidence)
     serious = AGAINST_TUNING | AGAINST_BOTH if decision == "fine-tune" else {}
     serious = AGAINST_BOTH if decision == "keep prompting" else serious
     clauses = [serious[doubt.kind] for doubt in doubts if doubt.kind in serious]
-    if serious and level == HIGH and not clauses:
-        clauses = [CAPPED[doubt.kind] for doubt in doubts if doubt.kind in CAPPED]
     lowered = max(LOW, level - len(clauses))
+    clauses = clauses[: level - lowered]
+    if serious and lowered == HIGH and (caps := [CAPPED[doubt.kind] for doubt in doubts if doubt.kind in CAPPED]):
+        lowered, clauses = FAIR, caps
     if lowered < level:
-        facts += f"; the confidence is not {LEVELS[level]} because {' and '.join(clauses[: level - lowered])}"
+        facts += f"; the confidence is not {LEVELS[level]} because {' and '.join(clauses)}"
     return Confidence(level=LEVELS[lowered], sentence=f"{LEVELS[lowered].capitalize()}: {facts}.")
 
 

@@ -86,7 +86,7 @@ def _template(case: _Case) -> str | None:
     if template is None or template.low > 0 or template.value > case.evidence.margin:
         return None  # the tuned model is better
     return (
-        "These rules can be met without any model: a template filled with the input's fields is acceptable in "
+        f"These rules can be met without any model: a template filled with the input's fields is {case.results.good} in "
         f"{say.percent(template.share)} of cases. If people would not accept its outputs, the style needs a rule that says "
         "why."
     )
@@ -113,6 +113,20 @@ def _cheaper_way(case: _Case) -> str | None:
     return f"Fine-tuning might not pay off against {way.what}, which needs no training; try that first."
 
 
+def _slice(case: _Case) -> str | None:
+    """In a part of the requests that no request shows, or that stays with it, the candidate is surely worse."""
+    routing = case.results.routing
+    sent = [] if routing is None else [(each.field, each.value) for each in routing.excepted]
+    worse = (row for row in case.results.slices if row.worse and (row.field, row.value) not in sent)
+    row = next(worse, None) if case.decision == "fine-tune" else None
+    if row is None:
+        return None
+    return (
+        f"Where {row.words} ({say.count(row.n, 'case')}), {variant_name(case.evidence.candidate)} is at "
+        f"{say.percent(row.acceptable)}, {variant_name(row.rival)} at {say.percent(row.rival_acceptable)}."
+    )
+
+
 def _facts(case: _Case) -> str | None:
     """Another way without training is surely right about the facts more often."""
     limit = case.evidence.facts_margin or case.evidence.margin
@@ -128,7 +142,7 @@ def _facts(case: _Case) -> str | None:
     name = min(values, key=lambda name: values[name])
     return (
         f"{capital(variant_name(name))} gets the facts right in {say.points(values[name])} more of the cases, "
-        "though fewer of its outputs are acceptable."
+        f"though fewer of its outputs are {case.results.good}."
     )
 
 
@@ -165,7 +179,8 @@ def _weak_baseline(case: _Case) -> str | None:
     name, share = case.evidence.baseline, case.evidence.strongest.share
     if case.decision == "keep prompting" or share >= WEAK_BASELINE or not case.ahead:
         return None
-    outputs = f"an acceptable output in only {say.percent(share)} of cases" if share else "no acceptable output at all"
+    good, a_good = case.results.good, case.results.a_good
+    outputs = f"{a_good} output in only {say.percent(share)} of cases" if share else f"no {good} output at all"
     text = f"The baseline is weak: {scored_name(case.results, name)} gives {outputs}"
     if by_tuneworth(case.results, name):
         return f"{text}, and Tuneworth wrote its guide; a stronger model or the team's own guide may close the gap."
@@ -185,6 +200,15 @@ def _unmeasured(case: _Case) -> str | None:
     if case.decision != "fine-tune" or not names:
         return None
     return f"Not every way without training was measured: {listed(names)} may do as well."
+
+
+def _near_misses(case: _Case) -> str | None:
+    """The rules accept wrong outputs, and the verdict rests on the share that they accept."""
+    found = None if case.results.style is None else case.results.style.near_misses
+    worse = case.decision == "keep prompting" and bool(case.evidence.better_rivals)
+    if found is None or found.rule is None or not (case.decision == "fine-tune" or worse):
+        return None
+    return f"{found.sentence} {found.unseen}"
 
 
 # --- the cases ------------------------------------------------------------------------------------------------------
@@ -243,7 +267,9 @@ def _unstable(case: _Case) -> str | None:
     share = case.results.quality[case.evidence.candidate].unstable.share
     if not share or share < UNSTABLE:
         return None
-    return f"When repeated, {say.percent(share)} of the requests get an acceptable output only some of the time."
+    return (
+        f"When repeated, {say.percent(share)} of the requests get {case.results.a_good} output only some of the time."
+    )
 
 
 def _references(case: _Case) -> str | None:
@@ -259,7 +285,7 @@ def _references(case: _Case) -> str | None:
 def _style(case: _Case) -> str | None:
     if case.results.style is None or case.results.style.reviewed:
         return None
-    return "The style schema that decides what is acceptable has not been reviewed."
+    return f"The style schema that decides what is {case.results.good} has not been reviewed."
 
 
 def _reused(case: _Case) -> str | None:
@@ -351,10 +377,18 @@ def _contradicted(case: _Case) -> str | None:
     parts = () if results.correctness is None else results.correctness.differences or ()
     lost = [part for part in parts if part.high < 0 and part.p_holm is not None and part.p_holm < SIGNIFICANT]
     if lost:
-        shown = listed([f"“{part.name}” by {say.points(-part.value)}" for part in lost[:MOST_PARTS]])
-        return f"The rules accept as many outputs, but {name} is right less often than {other} in {shown}."
-    found = None if comparison.similarity is None else comparison.similarity.chrf
-    if found is None or found.high is None or found.high >= 0 or found.value is None or found.low is None:
+        shown = listed(
+            [
+                f"“{part.name}” by {say.points(-part.value)} (range {say.points(-part.high)} to {say.points(-part.low)})"
+                for part in lost[:MOST_PARTS]
+            ]
+        )
+        seen = "As many outputs are correct" if results.good == "correct" else "The rules accept as many outputs"
+        return f"{seen}, but {name} is right less often than {other} in {shown}."
+    if comparison.similarity is None or (results.correctness is not None and results.correctness.exact):
+        return None
+    found = comparison.similarity.chrf
+    if found.high is None or found.high >= 0 or found.value is None or found.low is None:
         return None
     return (
         f"The rules do not see it, but the outputs of {name} are less like the references than those of {other}: chrF lower by "
@@ -368,6 +402,8 @@ DOUBTS: dict[str, Callable[[_Case], str | None]] = {
     "integrity": _integrity,
     "contradicted": _contradicted,
     "template": _template,
+    "slice": _slice,
+    "near_misses": _near_misses,
     "answers_in_train": _answers_in_train,
     "cheaper_way": _cheaper_way,
     "facts": _facts,

@@ -31,9 +31,10 @@ REMEDIES = {
 # Doubts that come before acting on any decision but to keep prompting, and before acting on fine-tune alone.
 BEFORE_ANY = ("template", "answers_in_train")
 BEFORE_TUNING = (
-    *BEFORE_ANY, "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
+    *BEFORE_ANY, "refused", "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
 )  # fmt: skip
 NOT_VALID = "Until this is fixed, the numbers answer a different question."
+ON_PART = "What more examples of that part bring was not measured."
 NO_OUTPUT = "It changes no output."
 NO_TIME = "How long it takes a person is neither stated nor measured."
 ON_DECISION = "It depends on the decision."
@@ -95,7 +96,7 @@ def _asked(evidence: Evidence, worth: Worth, found: Finding, flips: Sequence[Ver
     if asks.way is not None:
         return way_step(evidence, worth, asks.way, asks.do)
     return Step(
-        id="state", kind="state", do=asks.do, command="tuneworth roi", points=unknown(NO_OUTPUT),
+        id="state", kind="state", do=asks.do, command=evidence.results.money_place.command, points=unknown(NO_OUTPUT),
         month=unknown(sentence(asks.turns) if asks.turns else ON_DECISION), people=unknown(NO_TIME),
     )  # fmt: skip
 
@@ -216,7 +217,7 @@ def _resolving(
         case "unchecked":
             return [_unchecked(evidence)]
         case "near_flip" | "stated" | "volume" | "cached_price":
-            return [_verified(kind, flips)]
+            return [_verified(evidence, kind, flips)]
         case "reused":
             chosen = evidence.baseline if decision == "keep prompting" else evidence.candidate
             return [_unseen(evidence, worth, variant_name(chosen))]
@@ -246,7 +247,16 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             do = "add a rule about the right answer, such as `equals` or `same_fields`, then run `tuneworth evaluate` again"
             if evidence.results.correctness is not None:
                 do = "read the outputs that are wrong there, and train on more examples of them; then run again"
-            return do, "What the rules do not see is not part of the acceptable share."
+            return do, f"What the rules do not see is not part of the {evidence.results.good} share."
+        case "slice":
+            return "read its outputs there, and train on more examples of that part; then run again", ON_PART
+        case "near_misses":
+            style = evidence.results.style
+            rule = None if style is None or style.near_misses is None else style.near_misses.rule
+            if rule == "people":
+                return "have people judge outputs blind (section Examples)", "What people accept is not known."
+            do = f"add a rule `{rule}` to the style, which compares each output with its reference; then run again"
+            return do, "How many of the accepted outputs are wrong is not known."
         case "repeated":
             return "add test cases with other requests", "How other requests fare shows only in a new comparison."
         case "answers_in_train":
@@ -270,15 +280,15 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
             return do, f"No other guide was measured. {level}"
         case "warned":
             warned = next(risk.id for risk in evidence.results.risks if risk.status == "warn")
-            return RISK_ADVICE.get(warned, ""), "The risk does not show in the acceptable share."
+            return RISK_ADVICE.get(warned, ""), f"The risk does not show in the {evidence.results.good} share."
         case "references" | "refused":
-            return _references(evidence), "It changes what counts as acceptable."
+            return _references(evidence), f"It changes what counts as {evidence.results.good}."
         case "integrity":
             do = "read these outputs next to their requests, and find out where they come from"
             return do, "How the variant answers these requests is not known."
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
-            return do, "It changes what counts as acceptable."
+            return do, f"It changes what counts as {evidence.results.good}."
     return "", ""
 
 
@@ -325,12 +335,13 @@ def _unchecked(evidence: Evidence) -> Step:
     do = f"check the risks that were not: {names} (`to_check` of each in results.json says how)"
     if len(risks) == 1:
         do = risks[0].to_check or f"check the risk of {names}"
-    return _check("unchecked", do, "The risks do not show in the acceptable share.", money=NO_OUTPUT)
+    return _check("unchecked", do, f"The risks do not show in the {evidence.results.good} share.", money=NO_OUTPUT)
 
 
-def _verified(kind: str, flips: Sequence[VerdictFlip]) -> Step:
+def _verified(evidence: Evidence, kind: str, flips: Sequence[VerdictFlip]) -> Step:
     """The number behind the money that should be verified."""
-    again, turns = "under [roi] and run `tuneworth roi`", "It shows whether the decision holds."
+    file, command = evidence.results.money_place
+    again, turns = f"under [roi] in {file} and run `{command}`", "It shows whether the decision holds."
     do = f"check the numbers {again.replace('under', 'stated under', 1)}: the run measured others"
     flip = nearest_flip(flips) if kind == "near_flip" else None
     if flip is not None:
@@ -340,4 +351,4 @@ def _verified(kind: str, flips: Sequence[VerdictFlip]) -> Step:
         do = f"state `price_cached` {again}"
     if kind == "volume":
         do = f"state the requests a day as `[low, likely, high]` {again}"
-    return _check(kind, do, NO_OUTPUT, kind="state", command="tuneworth roi", money=turns)
+    return _check(kind, do, NO_OUTPUT, kind="state", command=command, money=turns)

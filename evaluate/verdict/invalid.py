@@ -124,7 +124,7 @@ def _guide(results: Results) -> list[Fault]:
     if with_guide is None or without is None or with_guide > without or with_guide >= WEAK:
         return []
     text = (
-        f"the guide has no effect, as {scored_name(results, baseline)} gives an acceptable output in "
+        f"the guide has no effect, as {scored_name(results, baseline)} gives {results.a_good} output in "
         f"{say.percent(with_guide)} of cases with it and in {say.percent(without)} without it"
     )
     return [Fault("comparison", text, f"improve the guide or use a model that can follow it, {AGAIN}")]
@@ -148,7 +148,7 @@ def _nothing(results: Results) -> list[Fault]:
     if any(results.share_of(name) != 0 for name in compared(results)):
         return []
     names = " and ".join(variant_name(name) for name in compared(results))
-    text = f"no output of {names} is acceptable, so the style schema may be too strict"
+    text = f"no output of {names} is {results.good}, so the style schema may be too strict"
     return [Fault("comparison", text, f"fix or drop the rules that nearly every output breaks, {AGAIN}")]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ...core import say
 from ..money.simulate import weigh
-from ..results import Money
+from ..results import BAD, Money
 from .evidence import Asks, CheaperWay, Evidence, Finding, Rival, failures_cost
 from .money_sentences import chance, chance_line, cost_line, input_name, it_would_pay, thousand, when_it_pays
 from .names import listed, sentence, use
@@ -39,7 +39,7 @@ def _no_money(evidence: Evidence) -> Finding | None:
     elif money.saving_per_request is not None and chance(money, batch=evidence.batch) is not None:
         return None
     else:
-        reason = "because a variant without any acceptable output has no cost per acceptable output"
+        reason = f"because a variant without any {money.good} output has no cost per {money.good} output"
         required = 'failures other than "drop"'
         where = f"{required} under [roi]"
     return Finding(
@@ -50,12 +50,14 @@ def _no_money(evidence: Evidence) -> Finding | None:
             sentence(f"To compute the money, state {required}"),
             *token_lines(evidence.results),
         ],
-        asks=_state(f"State {where} in tuneworth.toml and run `tuneworth roi`; the existing outputs are reused."),
+        asks=_state(evidence, f"State {where}", "the existing outputs are reused"),
     )
 
 
-def _state(do: str, turns: str | None = None) -> Asks:
-    return Asks("state", do, turns=turns)
+def _state(evidence: Evidence, do: str, why: str, turns: str | None = None) -> Asks:
+    """To state a number where this run's money is, and to decide again."""
+    file, command = evidence.results.money_place
+    return Asks("state", f"{do} in {file} and run `{command}`; {why}.", turns=turns)
 
 
 def _cost_unset(evidence: Evidence) -> Finding | None:
@@ -73,26 +75,28 @@ def _cost_unset(evidence: Evidence) -> Finding | None:
         saved = worse.gain.saving_per_request
         most = None if saved is None or worse.value >= 0 else saved / -worse.value
         limit = "almost nothing" if most is None else f"less than {say.money(most, money.currency)}"
-        return _ask_cost(evidence, worse, f"that pays off only as long as an unacceptable output costs {limit}")
+        return _ask_cost(evidence, worse, f"that pays off only as long as an {BAD[money.good]} output costs {limit}")
     strongest, least = evidence.strongest, money.carrying_failure_cost
     if strongest.low <= 0 or strongest.weight == "pays" or least is None:
         return None
     cost = say.money(least, money.currency)
-    return _ask_cost(evidence, strongest, f"that pays off if an unacceptable output costs more than {cost}")
+    return _ask_cost(evidence, strongest, f"that pays off if an {BAD[money.good]} output costs more than {cost}")
 
 
 def _ask_cost(evidence: Evidence, rival: Rival, turns: str) -> Finding:
+    bad = BAD[evidence.results.good]
     return Finding(
         "cannot tell yet",
         f"Cannot tell yet: {both_shares(evidence.results, rival.name)}; {turns}.",
         [
             difference_line(evidence, rival),
             cost_line(evidence.money),
-            "State what an unacceptable output costs (failure_cost).",
+            f"State what an {bad} output costs (failure_cost).",
         ],
         asks=_state(
-            "State what one unacceptable output costs (`failure_cost` under [roi] in tuneworth.toml) and run "
-            "`tuneworth roi`; the decision depends on it.",
+            evidence,
+            f"State what one {bad} output costs (`failure_cost` under [roi])",
+            "the decision depends on it",
             turns,
         ),
     )
@@ -181,8 +185,8 @@ def _in_between(evidence: Evidence) -> Finding:
         widest = money.tornado[0]
         name, ends = input_name(widest.key, money), say.money_range(widest.npv_low, widest.npv_high, money.currency)
         open_point = f"and that depends most on {name}"
-        do = f"Narrow down {name}, state it under [roi] in tuneworth.toml and run "
-        asks = _state(f"{do}`tuneworth roi`; the existing outputs are reused.", f"over its range the total is {ends}")
+        do, turns = f"Narrow down {name}, state it under [roi]", f"over its range the total is {ends}"
+        asks = _state(evidence, do, "the existing outputs are reused", turns)
     else:
         open_point = "and the ranges are too wide"
     return Finding(

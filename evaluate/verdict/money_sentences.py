@@ -5,7 +5,7 @@ import math
 from ...core import roughly, say
 from ..money.payback import pays_in_time
 from ..money.simulate import SURE, UNSURE
-from ..results import Money, RemainingBenefit
+from ..results import BAD, Money, RemainingBenefit
 from .names import sentence, variant_name
 
 FEWEST = 0.005  # a share shown as 0 of 100
@@ -62,7 +62,7 @@ def cost_line(money: Money) -> str:
 
 def thousand(money: Money) -> str:
     """A thousand of the units that are paid for."""
-    return "1,000 acceptable outputs" if money.failures == "drop" else "1,000 requests"
+    return f"1,000 {money.good} outputs" if money.failures == "drop" else "1,000 requests"
 
 
 def chance_line(likely: float | None, money: Money) -> str:
@@ -108,7 +108,7 @@ def it_would_pay(key: str, to: float, money: Money) -> str | None:
     return {
         "requests_per_day": pays_in_time(about, money.target_payback_days),
         "requests_total": f"it would pay off at about {about} requests or more",
-        "failure_cost": f"it would pay off if an unacceptable output cost {say.money(to, currency)} or more",
+        "failure_cost": f"it would pay off if an {BAD[money.good]} output cost {say.money(to, currency)} or more",
         f"{candidate}.price_input": price.format("input", say.money(to, currency)),
         f"{candidate}.price_output": price.format("output", say.money(to, currency)),
         f"{candidate}.hourly": f"it would pay off at {say.money(to, currency)} per machine-hour or less",
@@ -123,8 +123,8 @@ def input_name(key: str, money: Money) -> str:
     words = {
         "requests_per_day": "the number of requests per day",
         "requests_total": "the number of requests",
-        "failure_cost": "the cost of an unacceptable output",
-        "acceptance": "the share of acceptable outputs",
+        "failure_cost": f"the cost of an {BAD[money.good]} output",
+        "acceptance": f"the share of {money.good} outputs",
         "price_input": "the input price",
         "price_output": "the output price",
         "price_cached": "the price of cached tokens",

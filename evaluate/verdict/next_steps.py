@@ -103,7 +103,7 @@ def _forms(evidence: Evidence, worth: Worth) -> Iterator[Step]:
         made_of = variant.way == "cascade" and candidate in variant.of
         if not made_of or theirs is None or ours is None or theirs - ours < NOTICEABLE:
             continue
-        how = f"{say.percent(theirs)} - {say.percent(ours)} acceptable, as measured; the range was not computed."
+        how = f"{say.percent(theirs)} - {say.percent(ours)} {results.good}, as measured; the range was not computed."
         month, once = worth.of_form(name, candidate)
         yield Step(
             id=f"form:{name}", kind="form",
@@ -141,6 +141,11 @@ def _to_meet(results: Results, name: str, rule: str, *, again: bool) -> str:
     named = f"`{rule}`{_said(rules[rule]) if rule in rules else ''}"
     if variant is not None and variant.source == "template":
         return f"change the template until it meets {named}"
+    if rule in rules and rules[rule].about == "correctness":
+        wrong = f"of the kinds that {variant_name(name)} gets wrong by `{rule}` (section Correctness)"
+        if variant is None or not variant.tuned:
+            return f"put examples {wrong} into its prompt"
+        return f"if you train again, add pairs {wrong}" if again else f"add training pairs {wrong}, then train again"
     if variant is None or not variant.tuned:
         return f"put {named} into the prompt of {variant_name(name)}, with an example"
     return f"if you train again, add pairs that show {named}" if again else (

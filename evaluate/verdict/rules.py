@@ -19,6 +19,7 @@ from ..results import (
     NeededCases,
     Results,
     Rival,
+    Routing,
     Verdict,
     VerdictFlip,
 )
@@ -39,11 +40,13 @@ from .sentences import (
     lost_facts,
     missing_cases,
     others_line,
+    rests_on,
+    routing_line,
 )
 
 Compared = TypeVar("Compared", Comparison, Rival)
 MONEY_AFTER = 5  # rules up to this one ignore the money
-KEEP = "Keep prompting"
+KEEP, TUNE = "Keep prompting", "Fine-tune"
 FEWEST = f"{FEWEST_CASES} separate cases, or {FEWEST_GROUPS} groups, are the minimum"
 INVALID = Doubt(
     "invalid", "Until that is fixed, the numbers on this page answer a different question; do not quote them."
@@ -64,6 +67,9 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         return None
     evidence = Evidence(results, margin, margin if facts_margin is None else facts_margin)
     number, found = _first(evidence)
+    excepted = evidence.results.routing if found.decision == "fine-tune" else None
+    if excepted is not None:
+        found = _with_exceptions(evidence, found, excepted)
     flips = _flips(evidence, found.decision) if number > MONEY_AFTER else []
     # An invalid comparison shows nothing about other variants either.
     also = "" if number == 1 else _also(evidence, found)
@@ -77,10 +83,12 @@ def decide(results: Results, *, margin: float = 0.03, facts_margin: float | None
         what=found.faults[0].what if found.faults else None,
         rule=number,
         sentence=found.sentence + also,
+        except_=[] if excepted is None else excepted.excepted,
         confidence=confidence(evidence, found.decision, number, doubts),
         reasons=[*causes, *found.reasons][:4],
         doubt=doubts[0].text,
         flips=flips,
+        rests_on=rests_on(results),
         not_checked=[risk.id for risk in results.risks if risk.status == "not checked"],
         next=steps[0].do,
         steps=[step.record for step in steps],
@@ -105,6 +113,16 @@ def _first(evidence: Evidence) -> tuple[int, Finding]:
     """The first rule that fires; the last one always does."""
     rules = (_invalid, _worse, _undecided, _risky, *MONEY_RULES)
     return next((n, found) for n, rule in enumerate(rules, start=1) if (found := rule(evidence)))
+
+
+def _with_exceptions(evidence: Evidence, found: Finding, routing: Routing) -> Finding:
+    """*Fine-tune* but for the requests that a rival surely answers better, and what sending them there gives."""
+    parts = " or ".join(each.words for each in routing.excepted)
+    return replaced(
+        found,
+        sentence=found.sentence.replace(TUNE, f"{TUNE}, except where {parts}", 1),
+        reasons=[found.reasons[0], routing_line(evidence.results, routing), *found.reasons[1:]],
+    )
 
 
 def _also(evidence: Evidence, found: Finding) -> str:
@@ -153,8 +171,12 @@ def _too_few(evidence: Evidence) -> bool:
 
 
 def _undecided(evidence: Evidence) -> Finding | None:
-    """Rule 3: there are too few cases, or the candidate may be worse than a rival; skipped if neither could matter."""
-    rivals, too_few = evidence.open_rivals, _too_few(evidence)
+    """Rule 3: there are too few cases, or the candidate may be worse than a rival; skipped if neither could matter.
+
+    A rival that is surely better is not open: whether the loss is worth its saving is a question of money, not of cases.
+    """
+    too_few = _too_few(evidence)
+    rivals = [rival for rival in evidence.open_rivals if too_few or not rival.surely_better(evidence.margin)]
     if (not rivals and not too_few) or hopeless(evidence):
         return None
     rival = rivals[0] if rivals else evidence.strongest
@@ -243,7 +265,7 @@ def _share_flips(evidence: Evidence) -> Iterator[MoneyFlip]:
     rival, margin, share = evidence.strongest, evidence.margin, evidence.results.share_of(evidence.candidate) or 0.0
     for drop in (rival.low_one_sided + margin, max(rival.high, rival.value + margin)):
         if 0 < drop < share:
-            key, what = f"{evidence.candidate}.acceptance", f'acceptable share of "{evidence.candidate}"'
+            key, what = f"{evidence.candidate}.acceptance", f'{evidence.results.good} share of "{evidence.candidate}"'
             yield MoneyFlip(key=key, what=what, from_=share, to=share - drop, beyond=None)
 
 

@@ -1,7 +1,8 @@
 """The clauses and sentences of a verdict about outputs: shares, differences, cases, tokens."""
 
 from ...core import decimals_beside, say
-from ..results import NeededCases, Results
+from ...style import Basis, decided_by
+from ..results import NeededCases, Results, Routing
 from ..statistics.paired import significant
 from .evidence import Evidence, Rival
 from .names import by_tuneworth, compared, listed, scored_name, sentence, variant_name
@@ -27,9 +28,42 @@ def both_shares(results: Results, rival: str | None = None) -> str:
     if by_tuneworth(results, baseline):
         name += " with a guide that Tuneworth wrote"
     return (
-        f"{scored_name(results, candidate)} gives an acceptable output in {ours} of cases{_habit(results, candidate)}, "
+        f"{scored_name(results, candidate)} gives {results.a_good} output in {ours} of cases{_habit(results, candidate)}, "
         f"{name} {'also ' if ours == theirs else ''}in {theirs}{_habit(results, baseline)}"
     )
+
+
+def rests_on(results: Results) -> list[Basis]:
+    """What decides whether an output counts; empty if the style is not known."""
+    found = [] if results.style is None else decided_by(results.style.checks.values())
+    return [basis for basis in found if basis == "rules" or results.correctness is not None]
+
+
+def basis_line(results: Results) -> str:
+    """What the shares rest on, and how often outputs are right where other rules count too; empty if that is not known."""
+    basis, style, found = rests_on(results), results.style, results.correctness
+    if not basis or style is None:
+        return ""
+    musts = [(name, rule.about == "correctness") for name, rule in style.checks.items() if rule.level == "must"]
+    count = sum(not compares for _, compares in musts)
+    if found is None:
+        every = "the must rule" if count == 1 else f"all {say.count(count, 'must rule')}"
+        return f"This rests on rules: an acceptable output keeps {every}."
+    compared_by = ", ".join(f"`{name}`" for name, compares in musts if compares)
+    line = f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output agrees with its reference ({compared_by})"
+    rest = f"the other {'must rule' if count == 1 else say.count(count, 'must rule')}"
+    if results.good == "correct":
+        return f"{line}; {rest} changed nothing." if count else f"{line}."
+    line += f" and keeps {rest}." if count else "."
+    if found.without_reference:
+        judged = "are judged by those alone" if count else "count as acceptable"
+        line += f" Outputs for {say.count(found.without_reference, 'request')} without a reference {judged}."
+    pair = () if results.comparison is None else compared(results)
+    shares = [(name, results.quality[name].correct) for name in pair or results.quality]
+    known = {name: one.share for name, one in shares if one and one.share is not None}
+    decimals = decimals_beside(*known.values()) if len(known) == 2 else 0
+    said = listed([f"{variant_name(name)} {say.percent(share, decimals)}" for name, share in known.items()])
+    return f"{line} Correct, by the references alone: {said}." if known else line
 
 
 def _habit(results: Results, name: str) -> str:
@@ -125,8 +159,8 @@ def discordant_clause(results: Results) -> str:
     comparison, (baseline, candidate) = results.compared, compared(results)
     won, lost = say.count(comparison.only_candidate, "case"), f"{comparison.only_baseline:.0f}"
     if any(results.quality[name].samples > 1 for name in (baseline, candidate) if name in results.quality):
-        return f"{variant_name(candidate)} is acceptable more often in {won}, {variant_name(baseline)} in {lost}"
-    return f"only {variant_name(candidate)} is acceptable in {won}, only {variant_name(baseline)} in {lost}"
+        return f"{variant_name(candidate)} is {results.good} more often in {won}, {variant_name(baseline)} in {lost}"
+    return f"only {variant_name(candidate)} is {results.good} in {won}, only {variant_name(baseline)} in {lost}"
 
 
 def groups_line(results: Results) -> str:
@@ -158,3 +192,21 @@ def token_lines(results: Results) -> list[str]:
             return []
         totals.append(tokens.fixed + tokens.input)
     return [f"A request uses {say.count(round(totals[0]))} prompt tokens instead of {say.count(round(totals[1]))}."]
+
+
+def routing_line(results: Results, routing: Routing) -> str:
+    """What sending the excepted requests to a rival gives: quality, and the cost of a request."""
+    rival, gained, over = variant_name(routing.rival), routing.gained.value or 0.0, routing.over_rival.value or 0.0
+    costs = {} if results.money is None else results.money.variants
+    pair = [costs[name].cost_per_request for name in (routing.rival, compared(results)[1]) if name in costs]
+    line = (
+        f"Sending these {say.percent(routing.share_of_requests)} of the requests to {rival} gives "
+        f"{say.percent(routing.acceptable.share)} {results.good} outputs: {say.signed_points(gained)} over "
+        f"{variant_name(compared(results)[1])} alone and "
+        f"{say.signed_points(over)} over {rival} alone, on the cases that the exception was found on"
+    )
+    if len(pair) == 2 and None not in pair and results.money is not None:
+        share = routing.share_of_requests
+        cost = share * (pair[0] or 0.0) + (1 - share) * (pair[1] or 0.0)
+        line += f"; a request then costs {say.money(cost, results.money.currency)} before failures"
+    return f"{line}."

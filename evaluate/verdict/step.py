@@ -25,7 +25,7 @@ MONTH = float(DAYS_A_MONTH)
 ASKED_WAYS = ("model", "nearest", "short guide", "constrained", "searched")  # each asks a model once for a request
 NO_MONEY = "The prices and the volume are not stated under [roi]."
 NO_FAILURE_COST = {
-    "ignore": 'No cost of an unacceptable output is stated (`failures = "ignore"` under [roi]).',
+    "ignore": 'No cost of a failure is stated (`failures = "ignore"` under [roi]).',
     "drop": 'With `failures = "drop"` it depends on the prices of the calls.',
     "retry": 'With `failures = "retry"` it depends on the prices of the calls.',
 }
@@ -136,7 +136,7 @@ class Worth:
         quality = self.results.quality[name]
         alone, total = quality.checks[rule].alone, quality.n * quality.samples
         if alone is None:
-            return unknown("It does not decide what is acceptable.")
+            return unknown(f"It does not decide what is {self.results.good}.")
         breaks = "breaks" if alone.outputs == 1 else "break"
         return Known(
             amount(alone.share, alone.low, alone.high),

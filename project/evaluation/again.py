@@ -118,21 +118,24 @@ def _with_roi(call: Mapping[str, Any], roi: Mapping[str, Any] | None) -> Mapping
 
 def _collected(run: Run, call: Mapping[str, Any], roi: Mapping[str, Any] | None, *, allow_code: bool) -> Today:
     home = home_of(run.folder)
-    for key in ("project", "style"):
-        if call[key] is not None and not (home / call[key]).exists():
-            raise ElsewhereError(f"its {key} is no longer at {home / call[key]}")
-    if call["project"] is None and call["style"] is None:
+    places = {key: home / call[key] for key in ("project", "style", "money") if call.get(key) is not None}
+    for key, place in places.items():
+        if not place.exists():
+            raise ElsewhereError(f"its {key} is no longer at {place}")
+    if not {"project", "style"} & places.keys():
         raise ElsewhereError("its style was passed in Python and is in no file")
     project = None
-    if call["project"] is not None:
-        project = _priced(read_project(home / call["project"], allow_code=allow_code), roi)
-    stated_style = None if call["style"] is None else home / call["style"]
+    if "project" in places:
+        project = _priced(read_project(places["project"], allow_code=allow_code), roi)
+    money, stated_style = places.get("money"), places.get("style")
+    if money is not None:
+        call = {**call, "roi": roi}
     style = collected_style(project, stated_style, allow_code=allow_code)
     opened = Run(run.folder, project=project, talk=run.talk)
     pairs, raws = _inputs(opened, None, style)
-    files = collected_inputs(project, None if stated_style is None else style)
+    files = collected_inputs(project, None if stated_style is None else style, money)
     evaluated, stated = evaluate_collected(
-        opened, pairs, raws, call, project=project, style=style, provenance=_provenance(opened, files)
+        opened, pairs, raws, call, project=project, style=style, money=money, provenance=_provenance(opened, files)
     )
     return Today(evaluated, stated, files)
 

@@ -42,14 +42,14 @@ from ...evaluate import (
     made_from,
     read_outputs,
 )
-from ...evaluate.results import Provenance, Way
+from ...evaluate.results import COLLECTED, Provenance, Way
 from ...style import StyleSchema, read_style
 from ..project import PROJECT_FILE, Project, plain, read_project
 from ..run import Run, console_for
 from ..runs import Stopwatch, check_place, from_run, provenance_of, read_run, start_run, test_set_uses
 from .finish import finish_evaluation
 from .gate_paths import gates_for
-from .roles import judged_by, with_settings
+from .roles import judged_by, read_money, with_settings
 from .verdicts import keep_evaluated, stated_by
 
 
@@ -66,6 +66,7 @@ def judge_outputs(
     baseline: str | None = None,
     candidate: str | None = None,
     roi: Mapping[str, Any] | None = None,
+    money: str | Path | None = None,
     margin: float | None = None,
     repair: Mapping[str, Fix] | None = None,
     limits: Mapping[str, str | int] | None = None,
@@ -81,10 +82,10 @@ def judge_outputs(
     `output`, `id` and `group` name the columns of the pairs. Outputs have the columns `id` and `output`, or the names that
     these have in the pairs, and may have more (docs/collected.md). A list or Series of texts is taken in the order of the
     pairs; two pandas objects with the same labels are matched by label. The sections [style], [data], [evaluate] and [roi]
-    of a `project` apply; `roi` overrides its [roi]. The `baseline` is usually `prompted`, the `candidate` `tuned`. `margin`
-    is the non-inferiority margin (a share). `repair` states for a variant whether the style repairs its outputs first,
-    `limits` how much a file may hold, as in [data.limits]. Everything is written to the folder `out`, by default a new
-    temporary one.
+    of a `project` apply; `roi`, or the [roi] table of the TOML file `money`, stands in place of its [roi]. The `baseline`
+    is usually `prompted`, the `candidate` `tuned`. `margin` is the non-inferiority margin (a share). `repair` states for a
+    variant whether the style repairs its outputs first, `limits` how much a file may hold, as in [data.limits]. Everything
+    is written to the folder `out`, by default a new temporary one.
 
     Raises: ConfigError or DataError for errors in project, style, pairs or outputs.
     """
@@ -95,6 +96,11 @@ def judge_outputs(
     _check_distinct(sources)
     names, rules = list(sources), [check.id for check in schema.checks]
     conditions = gates_for(gates, variants=names, candidate=candidate or names[-1], rules=rules)
+    if money is not None:
+        if roi is not None:
+            raise ConfigError("the costs are stated twice, as roi and as money; pass one of them")
+        money = Path(money)
+        roi = read_money(money)  # before any other file is read
     own = {"baseline": baseline, "candidate": candidate, "margin": margin, "repair": dict(repair or {})}
     call: dict[str, Any] = {**own, "roi": None if roi is None else dict(roi)}
     judged_by(list(sources), call, opened)  # so that errors are reported before any file is read
@@ -109,14 +115,16 @@ def judge_outputs(
     check_place(folder)
     with changing(folder, afresh=True) as stage:
         with unchanged(stamps):
-            run = _start(stage, opened, files, schema if style is not None else None, talk)
+            run = _start(stage, opened, files, schema if style is not None else None, money, talk)
         fingerprint, uses = test_set_uses(run.folder, table["id"].to_list())
         places = _places(run, opened, None if style is None else schema)
+        if money is not None:  # read again whenever the verdict is renewed
+            places |= {"roi": None, "money": from_run(run.folder, money)}
         run.update(test_set=fingerprint, test_set_used=uses, judged=plain(call | places))
         _write_pairs(table, run.folder)
         provenance = provenance_of(run.facts)
         evaluated, stated = evaluate_collected(
-            run, table, read, call, project=opened, style=schema, provenance=provenance
+            run, table, read, call, project=opened, style=schema, money=money, provenance=provenance
         )  # fmt: skip
         keep_evaluated(run, evaluated, stated)
         run.update(seconds={"evaluate": watch.seconds()})
@@ -152,9 +160,11 @@ def _places(run: Run, project: Project | None, style: StyleSchema | None) -> dic
 
 def evaluate_collected(
     run: Run, pairs: pl.DataFrame, raws: Sequence[Raw], call: Mapping[str, Any], *, project: Project | None,
-    style: StyleSchema, provenance: Provenance,
+    style: StyleSchema, money: Path | None, provenance: Provenance,
 ) -> tuple[Evaluated, dict[str, Any]]:  # fmt: skip
-    """The evaluation of collected outputs by the settings of the `call`, else of the project; and these settings."""
+    """The evaluation of collected outputs by the settings of the `call` and of `money`, else of the project; and these."""
+    if money is not None:
+        call = {**call, "roi": {**read_money(money), **(call["roi"] or {})}}
     names = [raw.variant.name for raw in raws]
     rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
@@ -169,7 +179,10 @@ def evaluate_collected(
     )  # fmt: skip
     with run.talk.progress("scoring"):
         evaluated = evaluate_outputs(pairs, own, style, **rules, context=context, seed=run.seed)
-    stated = {"roi": call["roi"], **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")}}
+    stated = {
+        "roi": plain(call["roi"]),
+        **{f"evaluate.{key}": call[key] for key in ("baseline", "candidate", "margin")},
+    }
     stated |= {f"evaluate.{name}.repair": repair for name, repair in call["repair"].items()}
     return evaluated, stated_by(project, style, {key: value for key, value in stated.items() if value is not None})
 
@@ -255,9 +268,10 @@ def _start(
     project: Project | None,
     sources: Sequence[tuple[str, Any]],
     style: StyleSchema | None,
+    money: Path | None,
     talk: Console,
 ) -> Run:
-    """The run in a folder, with the fingerprints of its inputs; `style` is the one given in place of the project's.
+    """The run in a folder, with the fingerprints of its inputs; `style` and `money` are given in place of the project's.
 
     The run stays the one that curated these pairs, if it did.
     """
@@ -269,17 +283,18 @@ def _start(
     config = {**earlier.get("config", {}), **(project.resolved if project is not None else {})}
     kept = {key: earlier[key] for key in ("curated", "data_guide") if key in earlier}
     name = project.name if project is not None else stem
-    start_run(folder, talk, config=config, command="tuneworth evaluate --pairs", name=name, **kept)
+    start_run(folder, talk, config=config, command=COLLECTED, name=name, **kept)
     given = [(role, Path(source)) for role, source in sources if isinstance(source, str | Path)]
     run = Run(folder, project=project, talk=talk)
-    run.update(inputs=[*given, *collected_inputs(project, style)])
+    run.update(inputs=[*given, *collected_inputs(project, style, money)])
     return run
 
 
-def collected_inputs(project: Project | None, style: StyleSchema | None) -> list[tuple[str, Path]]:
+def collected_inputs(project: Project | None, style: StyleSchema | None, money: Path | None) -> list[tuple[str, Path]]:
     """(role, file) of what the outputs are judged by; a given `style` replaces the project's."""
     inputs = [] if project is None else project.inputs
-    return [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
+    files = [*(entry for entry in inputs if style is None or entry[0] != "style"), *(style.sources if style else [])]
+    return files if money is None else [*files, ("money", money)]
 
 
 def _raw(

@@ -5,14 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ...core import ConfigError, Console, DataError, read_toml
-from ...evaluate import Money, check_roi, compute_money, read_roi, with_price_path
+from ...core import ConfigError, Console, DataError
+from ...evaluate import Money, check_roi, compute_money, read_roi
 from ...evaluate.results import Results
 from ..project import PROJECT_FILE, exact
 from ..run import QUIET, Run
-from ..runs import run_folder
+from ..runs import from_run, run_folder
 from .again import decide_again, evaluate_again
 from .finish import renew_reports
+from .roles import read_money
 from .verdicts import Changes
 
 
@@ -43,10 +44,7 @@ def stated_money(file: Path, *, seed: int = 0) -> Money:
 
     Raises: ConfigError if it has none, or does not describe two variants.
     """
-    table = read_toml(file)
-    if not isinstance(table.get("roi"), dict):
-        raise ConfigError(f"{file} has no [roi] table")
-    return _stated(with_price_path(table["roi"], file.parent) or {}, seed=seed, file=file)
+    return _stated(read_money(file), seed=seed, file=file)
 
 
 def _stated(table: Mapping[str, Any], *, seed: int, file: Path | None = None) -> Money:
@@ -87,17 +85,27 @@ def evaluated_run(path: Path) -> Path:
     )
 
 
-def decide_by_money(path: Path, *, allow_code: bool = False, talk: Console | None = None) -> tuple[Run, Money, Changes]:
+def decide_by_money(
+    path: Path, money: Path | None = None, *, allow_code: bool = False, talk: Console | None = None
+) -> tuple[Run, Money, Changes]:
     """Update the verdict of the run at a path, whose costs must be stated; returns the run, its money and what changed.
+
+    `money` is a file with the `[roi]` table for a run of collected outputs, from now on.
 
     Raises: as `evaluated_run` and `decide_again`; ConfigError if no costs are stated.
     """
     run = Run(evaluated_run(path), talk=talk)
     call = run.facts.get("judged") or {"project": f"../../{PROJECT_FILE}", "roi": None}
-    file = None if call["roi"] is not None or call["project"] is None else run.folder / call["project"]
-    if file is not None and file.is_file() and not isinstance(read_toml(file).get("roi"), dict):
-        raise ConfigError(f"{file.resolve()} has no [roi] table; add one with the volume, the investment and prices")
+    if money is not None:
+        if "judged" not in run.facts:
+            raise ConfigError(f"{run.folder} is a run of a project; state its costs under [roi] in {PROJECT_FILE}")
+        call = {**call, "roi": None, "money": from_run(run.folder, money)}
+    file = next((run.folder / call[key] for key in ("money", "project") if call.get(key) is not None), None)
+    if call["roi"] is None and file is not None and file.is_file():
+        read_money(file)  # so that nothing is changed if it has no costs
     with run.changing() as staged:
+        if money is not None:
+            staged.update(judged=call)
         changed = decide_again(staged, allow_code=allow_code)
         renew_reports(staged.folder)
     return run, _require_money(run.folder, run.results), changed
@@ -109,6 +117,6 @@ def _require_money(folder: Path, results: Results | None) -> Money:
     if results.money is None:
         raise ConfigError(
             f"{folder}: neither its project nor its call has a [roi] table\n"
-            "Add one with the volume, the investment and prices, or use --config FILE with stated numbers."
+            "Pass --config FILE with one: the volume, the investment and prices."
         )
     return results.money

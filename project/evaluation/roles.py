@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
-from ...core import ConfigError, Fix, nearest
+from ...core import ConfigError, Fix, nearest, read_toml
 from ...evaluate import (
     AUTO,
     EvaluateSettings,
@@ -13,6 +14,7 @@ from ...evaluate import (
     check_roi,
     is_tuned_name,
     read_roi,
+    with_price_path,
 )
 from ..project import Project, exact
 
@@ -36,6 +38,14 @@ def judged_by(
     margin = usual.margin if call["margin"] is None else call["margin"]
     rules = {"baseline": first, "candidate": second, "margin": margin, "settings": usual, "roi": money}
     return rules, _repairs(names, call["repair"], settings)
+
+
+def read_money(file: Path) -> Mapping[str, Any]:
+    """The `[roi]` table of a TOML file, with the path of its price file resolved. Raises: ConfigError if it has none."""
+    table = read_toml(file)
+    if not isinstance(table.get("roi"), dict):
+        raise ConfigError(f"{file} has no [roi] table; add one with the volume, the investment and prices")
+    return with_price_path(table["roi"], file.parent) or {}
 
 
 def with_settings(raw: Raw, repairs: Mapping[str, Fix], candidate: str, settings: EvaluateSettings | None) -> Raw:

@@ -237,6 +237,7 @@ def train_outcomes(
     count_tokens: Callable[[Sequence[str]], Sequence[int]] | None,
 ) -> Outcomes:  # fmt: skip
     """Whether a variant's outputs for these train pairs are acceptable, with the groups."""
+    pairs = run.referenced(pairs, run.train)
     scores = score_outputs(pairs, outputs, run.style, count_tokens=count_tokens, repair=variant.settings.repair)
     acceptable = scores.table["acceptable"].cast(pl.Float64).fill_null(float("nan"))
     return Outcomes(acceptable.to_numpy(), groups_of(pairs))

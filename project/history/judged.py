@@ -11,7 +11,7 @@ import polars as pl
 
 from ...core import ConfigError, DataError, damage, from_json, nearest, quote
 from ...curate import read_tested, tested_files
-from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs
+from ...evaluate import OUTPUT_SCHEMA, Judged, score_outputs, with_references
 from ...reports import StoredRun, read_run, scored_lines
 from ...style import RuleInUse, StyleSchema, check_table, open_fields, pair_columns, read_style, with_row_values
 from ..load import counts_tokens, local_counter
@@ -80,7 +80,8 @@ def judged_by_style(side: Judged, style: StyleSchema) -> Judged:
 
     Raises: DataError if requests have different numbers of outputs.
     """
-    pairs = side.pairs.filter(pl.col("id").is_in(list(side.lines)))
+    identifiers = (side.facts.get("config") or {}).get("data", {}).get("identifiers") or ()
+    pairs = with_references(side.pairs, style, identifiers).filter(pl.col("id").is_in(list(side.lines)))
     if len({len(lines) for lines in side.lines.values()}) > 1:
         raise DataError(f"{side.name}: its requests have different numbers of outputs, so they cannot be scored again")
     variant = side.results.variants.get(side.variant)

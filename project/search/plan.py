@@ -127,6 +127,7 @@ def plan_search(
     pairs = search_order(opened.validation, seed=drawn).head(settings.max_pairs)
     shown = [text for text, _ in base.examples]
     probe = search_order(opened.train.filter(~pl.col("input").is_in(shown)), seed=drawn).head(PROBED)
+    pairs, probe = opened.referenced(pairs, opened.validation), opened.referenced(probe, opened.train)
     return _planned(opened, base, settings, drawn, pairs, probe)
 
 

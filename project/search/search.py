@@ -16,6 +16,7 @@ from ...evaluate import (
     Variant,
     evolve_guide,
     find_mistakes,
+    good_outputs,
     groups_of,
     halve,
     search_order,
@@ -49,7 +50,8 @@ def search_prompt(
         tried, best = _halved(plan, asker) if method == "halving" else _evolved(plan, asker)
         used = [*plan.pairs["id"], *plan.probe["id"], *_shown(plan.run, tried)]
         result = SearchResult(
-            method, plan.base, tried, best, groups_of(plan.pairs), list(dict.fromkeys(used)), plan.seed, asker.cost()
+            method, plan.base, tried, best, groups_of(plan.pairs), list(dict.fromkeys(used)), plan.seed, asker.cost(),
+            good_outputs(plan.run.style),
         )  # fmt: skip
     with plan.run.changing() as staged:
         write_searched(result, staged.folder)
@@ -96,7 +98,7 @@ def _mistakes(plan: SearchPlan, asker: Asker) -> tuple[Mistake, ...]:
 def _evolved(plan: SearchPlan, asker: Asker) -> tuple[list[Tried], int]:
     """Guides rewritten by a model that reads the broken rules."""
     run = plan.run
-    train = search_order(run.train, seed=plan.seed).head(len(plan.pairs))
+    train = run.referenced(search_order(run.train, seed=plan.seed).head(len(plan.pairs)), run.train)
 
     def ask(variant: Variant, pairs: pl.DataFrame) -> Scores:
         return asker.ask([variant], pairs)[0]
@@ -114,7 +116,7 @@ def search_text(result: SearchResult) -> str:
     """The table of what was tried, and what it cost."""
     rows = [one.to_json(result.groups) for one in result.tried]
     width = max(len(row["name"]) for row in rows)
-    lines = [f"{'Prompt':<{width}}  pairs  acceptable (95% interval)"]
+    lines = [f"{'Prompt':<{width}}  pairs  {result.good} (95% interval)"]
     for number, row in enumerate(rows):
         share = row["acceptable"]
         span = f"{say.percent(share['share'])} ({say.percent_range(share['low'], share['high'])})"

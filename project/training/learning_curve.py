@@ -11,7 +11,7 @@ import polars as pl
 from msgspec import structs
 
 from ...core import ConfigError, DataError, as_json, read_stored, say, write_whole
-from ...evaluate import Variant, fit_curve, groups_of, score_outputs
+from ...evaluate import Variant, fit_curve, good_outputs, groups_of, score_outputs
 from ...evaluate.results import LearningCurve
 from ..gather.output_plan import limit_of
 from ..run import Run
@@ -57,7 +57,7 @@ def learn_curve(run: Run, *, loaded: "LoadedModel") -> LearningCurve:
         f"{len(adapters)} adapters with the same settings and seed on the same {int(scored.sum())} test pairs; "
         "the interval does not include the effect of another training seed"
     )
-    curve = structs.replace(curve, evidence=evidence)
+    curve = structs.replace(curve, good=good_outputs(run.style), evidence=evidence)
     with run.changing() as staged:
         write_whole(staged.folder / CURVE, json.dumps(as_json(curve), ensure_ascii=False, indent=1) + "\n")
         staged.update(seconds={"learning curve": watch.seconds()})
@@ -149,10 +149,13 @@ def _acceptable(run: Run, test: pl.DataFrame, size: int, adapter: Path, loaded: 
         )  # fmt: skip
     settings = run.project.evaluate
     scores = score_outputs(
-        test, raced.outputs, run.style, count_tokens=loaded.count_tokens, repair=settings.of(settings.candidate).repair
+        run.referenced(test, run.test), raced.outputs, run.style,
+        count_tokens=loaded.count_tokens, repair=settings.of(settings.candidate).repair
     )  # fmt: skip
     acceptable = scores.items["acceptable"].fill_null(float("nan")).to_numpy()
-    run.talk.note(f"learning curve: trained on {size:,} pairs, acceptable {say.percent(float(np.nanmean(acceptable)))}")
+    run.talk.note(
+        f"learning curve: trained on {size:,} pairs, {good_outputs(run.style)} {say.percent(float(np.nanmean(acceptable)))}"
+    )
     return acceptable
 
 
@@ -165,7 +168,7 @@ def _summary(folder: Path) -> dict[str, Any]:
 
 def curve_text(curve: LearningCurve) -> str:
     """The curve as lines for a terminal."""
-    lines = ["", "Trained on   acceptable on the test pairs"]
+    lines = ["", f"Trained on   {curve.good} on the test pairs"]
     for size, share in zip(curve.sizes, curve.acceptable, strict=True):
         span = say.percent_range(share.low, share.high)
         lines.append(f"{size:>6,} pairs   {say.percent(share.share):>6} ({span})")

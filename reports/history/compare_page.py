@@ -48,6 +48,7 @@ def _drawn(results: Comparisons, changed: Section | None) -> str:
         "created": date_words(results.created),
         "counted": f"{say.count(len(results.runs))} runs compared",
         "footer": "Every number on this page is in comparison.json.",
+        "good": results.good,
         "headline": compared_headline(results),
     }
     found = [
@@ -97,12 +98,14 @@ def _acceptable(step: RunComparison) -> Number:
     )
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
     origin = "#changed" if step.rows else ""
-    return Number("Acceptable outputs", sides, change, mini_rows(marks, axis), origin, OF_SHARES)
+    return Number(f"{capital(step.good)} outputs", sides, change, mini_rows(marks, axis), origin, OF_SHARES)
 
 
 def _changed(step: RunComparison) -> Number:
     several = max(step.shared.samples.before, step.shared.samples.after) > 1
-    worse, better = ("less often acceptable", "more often acceptable") if several else ("no longer work", "work now")
+    worse, better = (
+        (f"less often {step.good}", f"more often {step.good}") if several else ("no longer work", "work now")
+    )
     lost, gained = step.only_before, step.only_after
     sides = (Side(Row("lost", worse, lost), "baseline"), Side(Row("gained", better, gained), "candidate"))
     bars = [Bar(0, lost, "baseline"), Bar(0, gained, "candidate")] if lost or gained else []
@@ -253,7 +256,7 @@ def slices_section(step: RunComparison) -> Section:
     """How often outputs are acceptable in parts of the requests."""
     rows = tables.slice_rows(step, say)
     note = (
-        f"How often an output is acceptable in each part; right is better. Looking at many parts finds some by chance, so "
+        f"How often an output is {step.good} in each part; right is better. Looking at many parts finds some by chance, so "
         f"significance is corrected for all {say.count(len(rows))} (Holm). Parts of fewer than {step.slices_least} "
         f"requests are not judged ({say.count(step.slices_small)} here)."
     )

@@ -132,7 +132,7 @@ def cost_title(step: RunComparison) -> str:
     usable = step.cost.per_usable_output
     if usable is not None and usable.figure == "cost_with_machines":
         return MACHINES
-    return cost_figure(step.cost.failures)[0]
+    return cost_figure(step.cost.failures, step.good)[0]
 
 
 def cost_heads(step: RunComparison) -> tuple[str, str]:

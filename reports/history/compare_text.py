@@ -9,13 +9,14 @@ from ...core import unbroken as typed
 from ...evaluate import ChangedRow, ComparedJudged, Comparisons, RunComparison
 from ..junit import Case, Suite, gate_case, junit_text
 from ..markdown import gate_lines, markdown_page
-from ..words import short, typeset
+from ..words import capital, short, typeset
 from . import compare_rows as tables
 from . import compare_words as words
 from .compare_page import compared_headline, compared_page
 
 LABEL, COST = 44, 26
 MOST = 8  # requests, rules and parts in the answer; all are in the files
+EXPECTED = 80  # characters of what a rule expected, in a failure
 MOST_LISTED = 20  # requests, rules and parts in the Markdown
 
 
@@ -64,7 +65,7 @@ def changed_rows(step: RunComparison) -> list[Row]:
     rows = [
         Row(
             "acceptable",
-            f"Acceptable outputs, {short(name, 22)}",
+            f"{capital(step.good)} outputs, {short(name, 22)}",
             unit="share",
             value=found.share,
             low=found.low,
@@ -93,7 +94,7 @@ def _requests(step: RunComparison) -> list[str]:
     lines = [
         line
         for row in lost[:MOST]
-        for line in filled(f"  {short(row.id, 40)}: {', '.join(row.broken_after) or 'not acceptable'}", indent=4)
+        for line in filled(f"  {short(row.id, 40)}: {', '.join(row.broken_after) or f'not {step.good}'}", indent=4)
     ]
     more = [f"  and {say.count(len(lost) - MOST)} more"] if len(lost) > MOST else []
     return ["Requests that no longer work, and what they break", *lines, *more]
@@ -103,7 +104,7 @@ def _moved(step: RunComparison) -> list[str]:
     rules = [row for row in tables.rule_rows(step, say) if row.change and row.before != row.after][:MOST]
     slices = [row for row in tables.slice_rows(step, say) if row.sure == "significant"][:MOST]
     lines = _table("Rules, outputs that break them", rules) + _table(
-        "Parts of the requests, acceptable outputs", slices
+        f"Parts of the requests, {step.good} outputs", slices
     )
     return lines + filled(tables.slices_lead(step, say))
 
@@ -153,7 +154,8 @@ def _steps(steps: Sequence[RunComparison]) -> list[str]:
 def _markdown(results: Comparisons) -> str:
     found = results.rows
     return markdown_page(
-        "compare.md.j2", project=results.after, headline=compared_headline(results), names=words.names(results),
+        "compare.md.j2", project=results.after, good=results.good,
+        headline=compared_headline(results), names=words.names(results),
         steps=[f"{typeset(words.answer(step, typed))} {typeset(words.changed_sentence(step, typed))}" for step in results.steps],
         lost=[(row.id, ", ".join(row.broken_after)) for row in found if row.change == "no longer works"],
         gained=[(row.id, ", ".join(row.broken_before)) for row in found if row.change == "works now"],
@@ -198,13 +200,14 @@ def _case(row: ChangedRow, *, texts: bool) -> Case:
         return Case(entry.id, "works now")
     several = entry.before not in (0, 1) or entry.after not in (0, 1)
     what = (
-        f"acceptable on {say.percent(entry.after)} of its outputs, before on {say.percent(entry.before)}"
+        f"works on {say.percent(entry.after)} of its outputs, before on {say.percent(entry.before)}"
         if several
         else "no longer works"
     )
-    failure = f"{what}{_broken(entry.broken_after)}"
+    wanted = {one["check"]: one["expected"] for one in row.after.get("violations") or ()} if texts else {}
+    rules = [
+        f"{rule} (expected {short(wanted[rule], EXPECTED)})" if wanted.get(rule) else rule
+        for rule in entry.broken_after
+    ]
+    failure = f"{what}: breaks {', '.join(rules)}" if rules else what
     return Case(entry.id, short(str(output or "(empty)")) if texts else "", failure=failure)
-
-
-def _broken(rules: Sequence[str]) -> str:
-    return f": breaks {', '.join(rules)}" if rules else ""

@@ -57,10 +57,10 @@ def changed_sentence(step: RunComparison, say: Numbers) -> str:
     samples = step.shared.samples
     several = max(samples.before, samples.after) > 1
     if not gained and not lost:
-        return "No request changed: each is acceptable in both runs or in neither."
+        return f"No request changed: each is {step.good} in both runs or in neither."
     if several:
         more, less = ("more often than before", "less often")
-        return f"{say.count(gained, 'request')} {_is(gained)} acceptable {more}, {say.count(lost)} {less}."
+        return f"{say.count(gained, 'request')} {_is(gained)} {step.good} {more}, {say.count(lost)} {less}."
     now = f"{say.count(gained, 'request')} that did not work {'does' if gained == 1 else 'do'} now"
     return f"{now}; {say.count(lost)} no longer {'works' if lost == 1 else 'work'}."
 
@@ -183,7 +183,7 @@ def _style_lines(step: RunComparison, say: Numbers) -> list[str]:
     )
     parts = [f"{say.count(len(rules), 'rule')} {where}" for rules, where in apart if rules]
     return [
-        f"The styles differ: {', '.join(parts)}. Outputs count as acceptable here if they keep every must rule among the "
+        f"The styles differ: {', '.join(parts)}. Outputs count as {step.good} here if they keep every must rule among the "
         f"{say.count(len(style.rules), 'rule')} that both have."
     ]
 
@@ -194,8 +194,8 @@ def _style_lines(step: RunComparison, say: Numbers) -> list[str]:
 BASIS = {
     "what": ("What to fix first", "text"), "candidate": ("Candidate", "name"),
     "strongest": ("Strongest way without training", "name"),
-    "acceptable_candidate": ("Acceptable, candidate", "share"),
-    "acceptable_strongest": ("Acceptable, strongest way without training", "share"),
+    "acceptable_candidate": ("Share that counts, candidate", "share"),
+    "acceptable_strongest": ("Share that counts, strongest way without training", "share"),
     "difference": ("Difference between them", "points"), "n": ("Test requests", "count"),
     "saving_per_request": ("Saving per request", "money"), "requests_per_day": ("Requests per day", "count"),
     "investment": ("Investment", "money"), "payback_days": ("Payback", "days"), "npv": ("Gain over the horizon", "money"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...core import DataError, Record
+from ...evaluate.results import Good
 from ..sections.first_screen import decision_label
 from ..sections.money.costs import cost_figure
 
@@ -38,7 +39,7 @@ class RunEntry:
     `data`, `style`, `prices` and `model` are fingerprints, empty if unknown: of one file its SHA-256, else of all files
     or settings of that kind. `changed` names those that differ from the run before. `pays_back` is None if no payback
     was computed, and False if the investment never pays back. `uses` counts the runs that had used the same test set by
-    then. `stage` is the last finished one. `damage` says why the entry is incomplete.
+    then. `stage` is the last finished one. `good` is what its shares count. `damage` says why the entry is incomplete.
     """
 
     name: str
@@ -50,6 +51,7 @@ class RunEntry:
     sentence: str = ""
     baseline: RunSide | None = None
     candidate: RunSide | None = None
+    good: Good = "acceptable"
     difference: float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
@@ -200,6 +202,7 @@ class ListedResults(Record):
 
     schema: str | None = None
     verdict: _Verdict | None = None
+    good: Good = "acceptable"
     quality: Mapping[str, _Quality | None] | None = None
     comparison: _Comparison | None = None
     money: _Money | None = None
@@ -289,6 +292,7 @@ def with_results(entry: RunEntry, results: ListedResults) -> RunEntry:
     entry = replace(
         entry,
         decision=verdict.decision or "",
+        good=results.good,
         sentence=verdict.sentence or "",
         confidence=(verdict.confidence and verdict.confidence.level) or "",
         label="" if results.verdict is None else _label(verdict),
@@ -335,5 +339,5 @@ def _with_money(entry: RunEntry, money: _Money) -> RunEntry:
         payback_high=money.payback_days_p95,
         pays_back=money.payback_days is not None if known else None,
         currency=money.currency or "",
-        cost_of=cost_figure(money.failures)[0],
+        cost_of=cost_figure(money.failures, entry.good)[0],
     )

@@ -15,7 +15,7 @@ from ..charts.trend import FEW, Strip, TrendLine, TrendPoint, trend_chart
 from ..page import Section, render_page
 from ..sections.first_screen import LEVELS, Headline
 from ..sections.three_numbers import OF_SHARES, Number, Side
-from ..words import date_words, short, typeset, variant_label
+from ..words import capital, date_words, short, typeset, variant_label
 from .entry import CHANGES, RunEntry, RunSide, by_time, with_changes
 from .runs_text import changed_words, hash_text, names_differ, share_decimals, share_of, stage_text, uses_text
 
@@ -107,7 +107,7 @@ def _acceptable(entry: RunEntry) -> Number:
         for role, side in _sides(entry)
     )
     change = "" if entry.difference is None else f"{say.signed_points(entry.difference, decimals)} in the newest run"
-    return Number("Acceptable outputs", sides, change, Markup(""), level=OF_SHARES)
+    return Number(f"{capital(entry.good)} outputs", sides, change, Markup(""), level=OF_SHARES)
 
 
 def _cost(entry: RunEntry) -> Number:
@@ -169,8 +169,9 @@ def _shares_figure(entries: Sequence[RunEntry]) -> Markup:
         for entry in entries
     )
     how = "Each mark has its range" if len(entries) <= FEW else "Bands are the ranges"
+    good = " or ".join(sorted({entry.good for entry in entries}))
     figure = Figure(
-        "Acceptable outputs of each run", _words(rows), ("Run", "Baseline", "Candidate", "Changed"), rows,
+        f"{capital(good)} outputs of each run", _words(rows), ("Run", "Baseline", "Candidate", "Changed"), rows,
         f"{how}, of 95%; a line ends where another variant takes its place. Runs on different test sets or styles cannot be "
         "compared directly.",
         id="shares",

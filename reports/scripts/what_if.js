@@ -60,7 +60,7 @@
     const now = moneyFormulas.account(counted);
     // Without a cost per request there are no figures; keep showing the last valid ones.
     if (now.npv === null || !Number.isFinite(now.npv)) {
-      find(".sentence").textContent = "With these numbers no output is acceptable, so there is no cost to calculate.";
+      find(".sentence").textContent = `With these numbers no output is ${inputs.good}, so there is no cost to calculate.`;
       find(".speaks").hidden = true;
     } else {
       const judged = words.judgement(now);

@@ -27,7 +27,7 @@ const whatIfWords = (inputs, fields, costWords) => {
   const hosted = (account) => Object.values(account.variants).some((variant) => variant.machine_cost_per_day);
 
   const costClause = (now) => {
-    const thing = hosted(now) ? "per day, including machines" : inputs.failures === "drop" ? "per acceptable output" : "per request";
+    const thing = hosted(now) ? "per day, including machines" : inputs.failures === "drop" ? `per ${inputs.good} output` : "per request";
     const share = now.saving_share;
     if (share === null) return `${candidate} costs ${money(now.variants[inputs.candidate].effective_cost_per_request)} ${thing}`;
     const size = say.percent(Math.abs(share));

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...core import unbroken as say
+from ...evaluate import basis_line
 from ...evaluate.results import Verdict
 from ..stored import StoredRun
 from ..words import capital, named, typeset, typeset_parts
@@ -30,7 +31,7 @@ class Headline:
     """Everything on the first screen.
 
     `brings` is what the next step brings, if that is known. `sure` states the confidence in a few words, `sure_level` as
-    1 to 3 (0: not stated), and `sure_why` its reason.
+    1 to 3 (0: not stated), and `sure_why` its reason. `basis` is what the shares rest on.
     """
 
     label: str
@@ -43,11 +44,17 @@ class Headline:
     sure: str = ""
     sure_level: int = 0
     sure_why: str = ""
+    basis: str = ""
 
     @property
     def size(self) -> int:
         """The size class of the sentence, 0 to 3: longer sentences are set smaller."""
         return sum(len(self.sentence) > most for most in LONG)
+
+    @property
+    def basis_parts(self) -> list[tuple[str, bool]]:
+        """What the shares rest on in pieces, each with whether it is code."""
+        return typeset_parts(self.basis)
 
     @property
     def next_parts(self) -> list[tuple[str, bool]]:
@@ -75,6 +82,7 @@ def headline(run: StoredRun) -> Headline:
         sure=sure,
         sure_level=level,
         sure_why=typeset(_shortened(run, why)),
+        basis=_shortened(run, basis_line(run.results)),
     )
 
 
@@ -129,8 +137,8 @@ def plain_sentence(run: StoredRun) -> str:
         return NOTHING_SCORED
     share, whose = say.percent(scored.acceptable.share), named(run.candidate, run.results)
     if run.baseline is None:
-        return f"{share} of the {say.count(scored.n)} outputs of {whose} are acceptable."
-    return f"{share} of the outputs of {whose} are acceptable. The variants were scored but not compared."
+        return f"{share} of the {say.count(scored.n)} outputs of {whose} are {run.good}."
+    return f"{share} of the outputs of {whose} are {run.good}. The variants were scored but not compared."
 
 
 def _plain_doubt(run: StoredRun) -> str:

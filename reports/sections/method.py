@@ -15,6 +15,7 @@ from ..page import Section
 from ..stored import StoredCuration, StoredRun
 from ..words import mapping, variant_label, without_folders
 from .money.assumptions import assumption_groups, assumption_sources
+from .quality import similarity_rows
 from .settings import settings_of
 
 MOST_CHECKS = 60  # rows of the table; a style may have thousands of rules
@@ -139,6 +140,7 @@ def _scores(run: StoredRun) -> Values:
         "style": style.name if style else None,
         "checks": say.count(len(checks)) if checks else "",
         "must": say.count(_must(checks.values())),
+        "correct": "" if run.results.correctness is None else "beside others" if run.correct_apart else "alone",
         "unreviewed": style is not None and not style.reviewed,
     }
 
@@ -263,7 +265,7 @@ def _similarity(run: StoredRun) -> Values | None:
     parts = run.results.quality.values()
     n = max((part.similarity.chrf.n for part in parts if part.similarity), default=0)
     classifier = any(part.two_sample and part.two_sample.accuracy is not None for part in parts)
-    return {"n": say.count(n), "classifier": classifier} if n else None
+    return {"n": say.count(n), "classifier": classifier} if n and similarity_rows(run) else None
 
 
 def _judgements(run: StoredRun) -> Values | None:

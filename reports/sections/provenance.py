@@ -7,7 +7,7 @@ from typing import Any
 from ...core import Row, completed, from_json, home_of, quote
 from ...core import unbroken as say
 from ...curate import table_name
-from ...evaluate.results import Provenance, Results
+from ...evaluate.results import COLLECTED, Provenance, Results
 from ..page import Section
 from ..stored import StoredCuration, StoredRun
 from ..words import date_words, finite, mapping, quoted, without_folders
@@ -189,7 +189,7 @@ def where(run: Run) -> str:
 def _stages(run: Run, facts: Mapping[str, Any], results: Results | None, command: str) -> list[str]:
     seed = f" --seed {facts['seed']}" if isinstance(facts.get("seed"), int) else ""
     project = quote(_file_name(facts.get("project") or "project"))
-    if results and command.startswith("tuneworth evaluate --pairs"):
+    if results and command.startswith(COLLECTED):
         return [_evaluate_files(facts, results, project) + seed]
     if command == "tuneworth curate" and not results:
         return [(_curate_file(run, facts) or f"tuneworth curate {project}") + seed]
@@ -217,6 +217,8 @@ def _evaluate_files(facts: Mapping[str, Any], results: Results, project: str) ->
         words.append(f"--style {quote(_file_name(style or 'style.yaml'))}")
     elif style and style != mapping(mapping(facts["config"]).get("style")).get("path", "style.yaml"):
         words.append(f"--style {quote(_file_name(style))}")
+    if money := _input(facts, "money"):
+        words.append(f"--money {quote(_file_name(money))}")
     # Runs of earlier versions recorded no options, but compared what was stated.
     compared = results.comparison
     sides = {"baseline": compared.baseline, "candidate": compared.candidate} if compared else {}

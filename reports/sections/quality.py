@@ -11,7 +11,7 @@ from ..page import Section
 from ..stored import StoredRun
 from ..words import capital, named, quoted, sentence, share_text, share_words, short
 from .curation.changed import repair_lines
-from .curation.style import accepted_rows, accepts_sentence
+from .curation.style import accepted_rows, accepts_sentence, caught_rows
 from .quality_charts import PARTS, difference_figure, pairs_figure, parts_figure, shares_figure
 from .rules import (
     MOST_ROWS,
@@ -34,6 +34,7 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         return None
     places, others = shown_variants(run)
     rows = check_rows(run)
+    near = run.results.style.near_misses if run.results.style else None
     shown = {
         "baseline": run.baseline and run.label(run.baseline),
         "candidate": run.candidate and run.label(run.candidate),
@@ -57,6 +58,9 @@ def section(run: StoredRun, *, texts: bool) -> Section | None:
         "compared": bool(run.results.comparison and run.results.comparison.checks),
         "accepts_sentence": accepts_sentence(run.results.style),
         "accepted": accepted_rows(run.results.style),
+        "misses": near,
+        "caught": caught_rows(run.results.style),
+        "survivors": near.survivors if near and texts else [],
         "repeats": (repeats := repeat_rows(run)),
         "repeats_finding": "; ".join(f"{row.name}: {row.unstable} mixed" for row in repeats),
         "similarity": similarity_rows(run),
@@ -96,7 +100,7 @@ def _parts_finding(run: StoredRun) -> str:
             if scored
         )
     row = Row("difference", "", gap.value, "points", gap.low, gap.high, decimals=run.gap_decimals())
-    both = f"both are acceptable on {say.count(comparison.both)} of {say.count(comparison.total)}."
+    both = f"both are {run.good} on {say.count(comparison.both)} of {say.count(comparison.total)}."
     return f"{row_text(row, say)}; {both}"
 
 
@@ -168,10 +172,12 @@ class SimilarityRow:
 
 
 def similarity_rows(run: StoredRun) -> list[SimilarityRow]:
-    """One row per variant, the human answers last; empty if similarity was not measured.
+    """One row per variant, the human answers last; empty if similarity was not measured or says nothing.
 
     Outputs that are only repaired or combined from others are compared with people only if they are compared at all.
     """
+    if run.results.correctness is not None and run.results.correctness.exact:
+        return []
     names = [name for name in run.ordered if name in run.compared or run.way(name) not in ("repair", "cascade")]
     found = [(name, part, part.length) for name in names if (part := run.results.quality[name]).length]
     rows = []

@@ -8,16 +8,17 @@ from markupsafe import Markup
 
 from ...core import UNKNOWN
 from ...core import unbroken as say
-from ...evaluate.results import Difference, Quality, Reference
+from ...evaluate.results import Difference, Quality, Reference, Share
 from ..charts.axes import Figure, linear_axis, render_figure
 from ..charts.rows import Bar, Mark, Row, role_shape, rows_chart
 from ..stored import MOST_VARIANTS, StoredRun
-from ..words import NOT_CHECKED, unchecked
+from ..words import NOT_CHECKED, capital, unchecked
 from .rules import PERCENT
 
 PARTS = {
     "consistent": ("Consistent", "keeps every must rule about form and wording"),
     "faithful": ("Faithful", "adds no facts to those in the request"),
+    "correct": ("Correct", "agrees with the reference"),
 }
 HOW = ("ranges", "How outputs are counted and ranges are calculated")
 DRAWN = 8  # variants in the chart of acceptable outputs; the numbers of the chart have all
@@ -37,14 +38,16 @@ def shares_figure(run: StoredRun) -> Markup:
     if rest := len(lines) - len(drawn):
         note += f" {say.count(rest)} more {'is' if rest == 1 else 'are'} in the numbers of this chart."
     rows = [Row(line.name, line.marks, line.value) for line in lines if line in drawn]
-    title = "Acceptable outputs: those that keep every must rule"
+    keep = "agree with the reference" if run.good == "correct" else "keep every must rule"
+    title = f"{capital(run.good)} outputs: those that {keep}"
     return _share_chart(run, title, lines, rows, note, id="shares", how=HOW)
 
 
 def parts_figure(run: StoredRun) -> Markup:
-    """The shares of each variant that keep the rules about form and wording, and those about facts."""
+    """The shares of each variant that keep the rules about form and wording, about facts, and about the reference."""
     every, rows, lines = len(run.variants) <= MOST_VARIANTS, [], []
-    for key, (title, about) in PARTS.items():
+    shown = {key: words for key, words in PARTS.items() if key != "correct" or run.correct_apart}
+    for key, (title, about) in shown.items():
         found = _share_lines(run, key)
         drawn = [line for line in found if every or line.role != "other"]
         rows += [
@@ -53,7 +56,8 @@ def parts_figure(run: StoredRun) -> Markup:
         ]
         lines += [replace(line, name=f"{title}: {line.name}") for line in found]
     note = "" if every else "The other variants are in the numbers of this chart."
-    return _share_chart(run, "Consistent and faithful outputs", lines, rows, note, id="form-and-facts")
+    *first, final = [title.lower() for title, _ in shown.values()]
+    return _share_chart(run, capital(f"{', '.join(first)} and {final} outputs"), lines, rows, note, id="form-and-facts")
 
 
 @dataclass(frozen=True)
@@ -76,10 +80,12 @@ def _share_lines(run: StoredRun, key: str) -> list[_ShareLine]:
         scored.append(("human answers", run.results.reference, "reference"))
     lines = []
     for name, found, role in scored:
-        parts = {"acceptable": found.acceptable, "consistent": found.consistent, "faithful": found.faithful}
-        share, low, high = parts[key].share, parts[key].low, parts[key].high
+        part: Share | None = getattr(found, key, None)  # human answers are the references themselves
+        if part is None:
+            continue
+        share, low, high = part.share, part.low, part.high
         marks = (Mark(share, low, high, role),) if share is not None else ()
-        if unchecked(parts[key], found.acceptable):
+        if unchecked(part, found.acceptable):
             lines.append(_ShareLine(name, role, marks, NOT_CHECKED, NOT_CHECKED, ""))
             continue
         span = say.percent_range(low, high) if low is not None else UNKNOWN
@@ -124,7 +130,7 @@ def difference_figure(run: StoredRun) -> Markup:
         )
         table.append((name, say.signed_points(value, decimals), say.points_range(found.low, found.high)))
     figure = Figure(
-        "Difference in acceptable outputs, in percentage points",
+        f"Difference in {run.good} outputs, in percentage points",
         "; ".join(f"{name}: {value}, range {span}" for name, value, span in table),
         ("Difference", "Measured", "Range"),
         tuple(table),
@@ -154,14 +160,14 @@ def pairs_figure(run: StoredRun) -> Markup:
     if comparison is None:
         return Markup("")
     candidate, baseline = run.label(comparison.candidate), run.label(comparison.baseline)
-    names = ("Both acceptable", f"Only {candidate}", f"Only {baseline}", "Neither")
+    names = (f"Both {run.good}", f"Only {candidate}", f"Only {baseline}", "Neither")
     if any(run.results.quality[name].samples > 1 for name in run.compared):
         # With several outputs, a request counts for the variant with the larger share of acceptable ones.
         names = (
-            "Equal, mostly acceptable",
-            f"{candidate} acceptable more often",
-            f"{baseline} acceptable more often",
-            "Equal, rarely acceptable",
+            f"Equal, mostly {run.good}",
+            f"{candidate} {run.good} more often",
+            f"{baseline} {run.good} more often",
+            f"Equal, rarely {run.good}",
         )
     roles = ("both", "candidate", "baseline", "neither")
     counts = [comparison.both, comparison.only_candidate, comparison.only_baseline, comparison.neither]

@@ -55,7 +55,7 @@ def section(run: StoredRun) -> Section | None:
         "unmeasured": others,
         "whose": named(run.candidate),
         "decided": run.results.verdict is not None,
-        "cost_title": cost_figure(money.failures)[0] if money else "",
+        "cost_title": cost_figure(money.failures, money.good)[0] if money else "",
         "costs": any(row.cost != NOT_KNOWN for row in rows),
         "paybacks": any(row.payback != NOT_KNOWN for row in rows),
         "form_costs": any(form.cost != NOT_KNOWN for form in forms),
@@ -76,12 +76,12 @@ def lead(run: StoredRun) -> str:
     if len(lows) == 1:
         word = "clearly better than" if beaten else "not clearly better than"
         return (
-            f"{who} is {word} the one way without training that was compared, {other}, with {share} acceptable outputs."
+            f"{who} is {word} the one way without training that was compared, {other}, with {share} {run.good} outputs."
         )
     count = "none" if not beaten else "all" if beaten == len(lows) else say.count(beaten)
     return (
         f"{who} is clearly better than {count} of {say.count(len(lows), 'way')} without training; the strongest is {other}, "
-        f"at {share} acceptable."
+        f"at {share} {run.good}."
     )
 
 

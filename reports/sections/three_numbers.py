@@ -8,10 +8,11 @@ from markupsafe import Markup
 
 from ...core import NEVER, Row, range_text, row_text, value_text
 from ...core import unbroken as say
-from ...evaluate.results import Money, VariantCost
+from ...evaluate.results import A_GOOD, Money, VariantCost
 from ..charts.axes import Axis, linear_axis, shortened
 from ..charts.rows import Bar, Mark, mini_rows
 from ..stored import StoredRun
+from ..words import capital
 from .money.assumptions import LINE, anchor
 from .money.costs import change_words, cheaper_way, cost_figure, cost_range, counted_cost
 
@@ -64,7 +65,7 @@ class Number:
 
 
 def three_numbers(run: StoredRun) -> tuple[Number, Number, Number]:
-    """Acceptable outputs; the cost of one (without prices, the tokens per request); the payback."""
+    """Acceptable, or correct, outputs; the cost of one (without prices, the tokens per request); the payback."""
     return _acceptable(run), cost_number(run) or _tokens(run), _payback(run)
 
 
@@ -93,7 +94,7 @@ def _acceptable(run: StoredRun) -> Number:
     elif scored := run.quality(_sides(run)[-1][0] if sides else None):
         change = f"of {say.count(scored.n, 'output')}"
     axis = Axis(0, 1, ((0, ""), (0.5, ""), (1, "")))
-    return Number("Acceptable outputs", tuple(sides), change, mini_rows(marks, axis), origin, OF_SHARES)
+    return Number(f"{capital(run.good)} outputs", tuple(sides), change, mini_rows(marks, axis), origin, OF_SHARES)
 
 
 def cost_number(run: StoredRun) -> Number | None:
@@ -110,7 +111,7 @@ def cost_number(run: StoredRun) -> Number | None:
         apart = cost.machine_cost_per_day and cost.cost_with_machines is None
         low, high = (None, None) if apart else cost_range(run, name)
         note = f"plus {say.money(cost.machine_cost_per_day, money.currency)} per day for machines" if apart else ""
-        shown = "none acceptable" if value is None else value
+        shown = f"none {run.good}" if value is None else value
         row = Row(key, run.label(name), shown, money.currency, low, high, note)
         sides.append(Side(row, role, _line(money, f"variants.{name}.{key}")))
         values.append((value, role))
@@ -122,7 +123,7 @@ def cost_number(run: StoredRun) -> Number | None:
     hosted = [cost for *_, cost in costs if cost.machine_cost_per_day]
     if hosted:
         change, origin = _hosted_change(money, hosted, change), "#money"
-    return Number(cost_figure(money.failures)[0], tuple(sides), change, picture, origin, OF_SHARES)
+    return Number(cost_figure(money.failures, money.good)[0], tuple(sides), change, picture, origin, OF_SHARES)
 
 
 def _hosted_change(money: Money, hosted: Sequence[VariantCost], change: str) -> str:
@@ -195,7 +196,7 @@ def _without_days(money: Money) -> Side:
     if money.saving_per_request is None:
         missing = money.missing
         if not missing and money.failures == "drop":
-            return _no_days("not known", "No output is acceptable, so an acceptable one has no cost.")
+            return _no_days("not known", f"No output is {money.good}, so {A_GOOD[money.good]} one has no cost.")
         text = f"{missing[0]} is missing." if len(missing) == 1 else f"{len(missing)} numbers are missing."
         return _no_days("not stated", text if missing else "A price is missing.")
     if money.requests_total is None:

@@ -290,10 +290,11 @@ def curve_figure(run: StoredRun) -> Markup:
          say.percent_range(low, high))
         for at, (size, share, low, high) in enumerate(lines)
     )  # fmt: skip
+    good = run.good if run.results.learning_curve is None else run.results.learning_curve.good
     figure = Figure(
-        "Acceptable outputs by number of training pairs",
+        f"{capital(good)} outputs by number of training pairs",
         "; ".join(f"{name}: {share}, range {ends}" for name, share, ends in rows),
-        ("Training pairs", "Acceptable", "Range"),
+        ("Training pairs", capital(good), "Range"),
         rows,
         "Each dot is a separate model trained on that number of pairs.",
         id="more-examples",
@@ -304,7 +305,7 @@ def curve_figure(run: StoredRun) -> Markup:
 def curve_sentence(run: StoredRun) -> str:
     """The estimate for twice the examples with its range, in a sentence; without an estimate, the recorded sentence."""
     gain, curve = _gain(run), run.results.learning_curve
-    if gain is None:
+    if gain is None or curve is None:
         text = without_folders((curve.sentence if curve and curve.sentence else "").strip()).rstrip(".")
         return f"{capital(text)}." if text else ""
     twice = f"Twice the examples ({say.count(gain.pairs)} pairs)"
@@ -313,8 +314,8 @@ def curve_sentence(run: StoredRun) -> str:
     if gain.high < HALF_A_POINT:
         return f"{twice} would not make a noticeable difference."
     if gain.share < HALF_A_POINT:
-        return f"{twice} would make little difference: {ends} more acceptable outputs."
-    return f"{twice} would increase the acceptable share by about {say.points(gain.share)} ({ends})."
+        return f"{twice} would make little difference: {ends} more {curve.good} outputs."
+    return f"{twice} would increase the {curve.good} share by about {say.points(gain.share)} ({ends})."
 
 
 def _sizes(run: StoredRun) -> list[Size]:

@@ -2,5 +2,6 @@
 
 from .evidence import Evidence
 from .infer import InferredStyle, infer_proposed, infer_style
+from .task import RecognisedTask, recognise_task
 
-__all__ = ["Evidence", "InferredStyle", "infer_proposed", "infer_style"]
+__all__ = ["Evidence", "InferredStyle", "RecognisedTask", "infer_proposed", "infer_style", "recognise_task"]

@@ -12,7 +12,7 @@ import polars as pl
 from ..check import check_columns, pair_columns
 from ..columns import Columns, field_names
 from ..discrimination import FEWEST, SAMPLE, other_outputs
-from ..near_misses import near_misses
+from ..planted import near_misses
 from ..read import parse_style
 from ..schema import Check, Level, StyleSchema
 from ..words import whole_words
@@ -65,8 +65,8 @@ class Evidence:
 
     @property
     def level(self) -> Level | None:
-        """The level that the evidence supports; None where it supports none."""
-        if self.low >= MUST_FROM and self.most == "must":
+        """The level that the evidence supports; None where it supports none. What is right is no habit, but a must."""
+        if self.check.about == "correctness" or (self.low >= MUST_FROM and self.most == "must"):
             return "must"
         drifts = bool(self.variants) and self.share > SPELLING_ABOVE and self.applicable >= SPELLING_ROWS
         return "should" if self.low >= SHOULD_FROM or drifts else None
@@ -114,7 +114,7 @@ def held_out_evidence(counted: Evidence, held_out: tuple[int, int], columns: Col
     The check follows what it was learnt from, so its evidence are examples that other ones tell about.
     """
     holds, applicable = held_out
-    wrong = columns.once("near misses", lambda: near_misses(_first(columns)))
+    wrong = columns.once("near misses", lambda: near_misses(_first(columns), {}))
     one = replace(counted, holds=holds, applicable=applicable, low=wilson_low(holds, applicable))
     if wrong is None:
         return None
@@ -272,6 +272,13 @@ _WHOLE = {
     "sections": {"pattern", "starts_with", "order"},
 }  # fmt: skip
 _LINES = ("sections", "key_values", "template")  # they say what each line is
+# A right answer is right in any form, so habits of form and wording have no weight beside such a rule. What remains: rules
+# that a program can check without knowing the answer.
+_BESIDE_ANSWERS = {
+    "label": {"clean", "allowed", "grounded"},
+    "equals": {"clean", "allowed", "grounded"},
+    "final_answer": {"clean", "length", "language"},
+}  # fmt: skip
 _RANKS = {None: 0, "should": 1, "must": 2}
 _MARKS = ".!?…;:,"
 
@@ -286,6 +293,8 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     if _RANKS[strong.level] < _RANKS[weak.level]:
         return False
     a, b = strong.check, weak.check
+    if a.kind in _BESIDE_ANSWERS:
+        return b.about != "correctness" and b.kind not in _BESIDE_ANSWERS[a.kind]
     if (a.each, a.part) != (b.each, b.part):
         return b.part is not None and a.kind in _LINES and not (a.each or a.part)
     if a.when is not None and a.when != b.when and not _needs_field(a, b):
@@ -293,8 +302,6 @@ def _implies(strong: Evidence, weak: Evidence) -> bool:
     limits = b.kind == "pattern" and (b.parameters.from_request or b.parameters.max == 0)
     if b.kind in _WHOLE.get(a.kind, ()) and not limits:
         return not (a.kind == "template" and _names_field(b))  # a slot does not name the field that fills it
-    if a.kind == "allowed" and a.parameters.values and not a.parameters.regex and b.about != "facts":
-        return True  # each value was counted with that rule
     return any(
         implies(a, b)
         for implies in (

@@ -18,7 +18,6 @@ from ..near_misses import NearMisses, measure_near_misses
 from ..read import parse_style
 from ..schema import Check, Proposal, StyleSchema
 from ..scope import pieces_of
-from ..words import label_counts, mostly_json
 from ..yaml_text import entries_text, wordings_text
 from .evidence import (
     MUST_FROM,
@@ -32,6 +31,7 @@ from .evidence import (
     wilson_low,
     without_redundant,
 )
+from .task import RecognisedTask, recognise_task
 from .text import fields_sentence, left_out_sentence, style_text, with_ids
 from .wordings import propose_wordings
 
@@ -54,7 +54,7 @@ class InferredStyle:
     empty if there is no style. rows: the number of examples. different: those with an output of their own. counted:
     those behind the evidence.
     message: the result in a sentence. discrimination: what the rules accept besides the examples' own outputs.
-    near_misses: the outputs with one wrong fact that they catch.
+    near_misses: the outputs with one wrong fact that they catch. task: what the outputs are.
     """
 
     schema: StyleSchema | None
@@ -67,6 +67,7 @@ class InferredStyle:
     message: str
     discrimination: Discrimination | None = None
     near_misses: NearMisses | None = None
+    task: RecognisedTask | None = None
 
     @property
     def found_style(self) -> bool:
@@ -89,21 +90,22 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
     """The style that `pairs` (columns `output`, `input`; optionally `fields`, `id`, `row`) follow.
 
     A check becomes `must` if the lower end of Wilson's 95% interval of its share is at least 0.95, and `should` if it
-    is at least 0.80. An output that many rows repeat counts once, unless the outputs are labels. The order of the rows
-    does not matter, and what only stands in for an output, such as `TBD`, does not count. Of more than 20,000 different
-    outputs a seeded sample is counted. `source` names the examples in the text.
+    is at least 0.80. An output that many rows repeat counts once, unless outputs recur by nature. The order of
+    the rows does not matter, and what only stands in for an output, such as `TBD`, does not count. Of more than 20,000
+    different outputs a seeded sample is counted. `source` names the examples in the text.
     """
-    written = _different(content_order(pairs, seed=seed))
-    different = written.filter(~unfinished(pair_columns(written)))
+    task = recognise_task(pairs)
+    written = _different(content_order(pairs, seed=seed), task)
+    different = written.filter(~unfinished(pair_columns(written), labels=task.task == "labels"))
     examples = different.head(MOST_EXAMPLES)
     if len(different) < FEWEST_EXAMPLES:
         message = f"{len(different)} different outputs are too few to infer a style; provide at least {FEWEST_EXAMPLES}"
-        return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message)
+        return InferredStyle(None, (), (), "", len(pairs), len(different), len(examples), message, task=task)
     columns = pair_columns(examples)
     wordings = propose_wordings(columns)  # first: kinds look for values in their wordings too
     kinds = [kind for kind in KINDS.values() if columns.has_prose or kind.name not in _OF_PROSE]
     proposals = [(kind.name, proposal) for kind in kinds for proposal in kind.propose(columns)]
-    proposals += propose_for_pieces(columns)
+    proposals += [] if task.recurs else propose_for_pieces(columns)  # such outputs are read whole
     proposals += _about_worded(proposals, columns, wordings)
     return infer_proposed(
         proposals,
@@ -116,6 +118,7 @@ def infer_style(pairs: pl.DataFrame, *, name: str = "Style", source: str = "", s
         left_out=len(written) - len(different),
         wordings=wordings,
         pairs=pairs,
+        task=task,
     )
 
 
@@ -135,11 +138,9 @@ def _about_worded(
             yield from (("contradicts", Proposal(one, style=False, note=note)) for one in [*silent, entry])
 
 
-def _different(examples: pl.DataFrame) -> pl.DataFrame:
-    """The first example of each output; of labels and JSON, which recur by nature, each different pair."""
-    outputs = examples["output"].str.strip_chars()
-    recurring = mostly_json(outputs) or not label_counts(outputs).is_empty()
-    subset = ["output", "input"] if recurring else ["output"]
+def _different(examples: pl.DataFrame, task: RecognisedTask) -> pl.DataFrame:
+    """The first example of each output; of labels, short answers and JSON, which recur by nature, each different pair."""
+    subset = ["output", "input"] if task.recurs else ["output"]
     return examples.unique(subset, keep="first", maintain_order=True)
 
 
@@ -155,30 +156,32 @@ def infer_proposed(
     left_out: int = 0,
     wordings: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
     pairs: pl.DataFrame | None = None,
+    task: RecognisedTask | None = None,
 ) -> InferredStyle:
     """The style among `proposals`, each with its kind, as counted on `examples`: all or some of the `different` ones of
     `rows` rows, without the `left_out` unfinished ones. `wordings` are those of the style. What the rules accept is
-    measured on the `pairs`, by default the examples.
+    measured on the `pairs`, by default the examples. The rule of the `task` comes first: it says what is right.
 
     `columns` are the examples as the checks read them.
     """
     fewer = fields_sentence(columns)
     counted, different = len(examples), len(examples) if different is None else different
     groups = _counted(list(proposals), columns, examples, wordings or {})
-    rules = without_redundant([rule for group in groups if (rule := next((one for one in group if one.level), None))])
+    rules = [rule for group in groups if (rule := next((one for one in group if one.level), None))]
+    rules = without_redundant([*_right_answers(task), *rules])
     rules = joined_lists(telling(rules, examples), columns, examples)
     if not _is_style(rules, columns):
         message = "no style found: the outputs share no rule that a guide could state"
-        message = ". ".join(filter(None, (message, fewer)))
+        message = ". ".join(filter(None, (message, fewer, task and task.sentence)))
         near = _habits([*(rule for rule in rules if rule.style), *_first_habits(groups)])
-        return InferredStyle(None, (), near, "", rows, different, counted, message)
+        return InferredStyle(None, (), near, "", rows, different, counted, message, task=task)
     evidence = sorted(joined_spellings(rules, columns, examples), key=_place)
     ruled = {id(rule) for rule in rules}
     habits = _habits(one for one in without_redundant([*rules, *_first_habits(groups)]) if id(one) not in ruled)
-    notes = [note for note in (left_out_sentence(left_out), fewer) if note]
+    notes = [note for note in (left_out_sentence(left_out), fewer, task and task.sentence) if note]
     write = partial(
         style_text, name, with_ids(evidence), habits, rows=rows, different=different, counted=counted, notes=notes,
-        source=source, wordings=wordings or {},
+        source=source, wordings=wordings or {}, task=task.task if task else None,
     )  # fmt: skip
     schema = parse_style(write(None, None), where="the inferred style")
     final = tuple(replace(rule, check=check) for rule, check in zip(evidence, schema.checks, strict=True))
@@ -188,7 +191,16 @@ def infer_proposed(
     measured = (one.sentence for one in (found, near) if one)
     sentences = (_message(final, habits) + ".", *notes, _no_must(final), *measured)
     message = " ".join(filter(None, sentences))
-    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near)
+    return InferredStyle(schema, final, habits, text, rows, different, counted, message, found, near, task)
+
+
+def _right_answers(task: RecognisedTask | None) -> list[Evidence]:
+    """The rule that compares outputs with the right answer. Every example follows it, so its evidence is the task's."""
+    if task is None or task.rule is None:
+        return []
+    (check,) = parse_style("checks:\n" + entries_text([task.rule]), where="the rule of the task").checks
+    low = wilson_low(task.follows, task.rows)
+    return [Evidence(check, task.rule, task.follows, task.rows, low, note=task.says)]
 
 
 def _is_style(rules: Sequence[Evidence], columns: Columns) -> bool:
@@ -323,8 +335,6 @@ _ABOUT_TITLES = {"length": "unit", **_ABOUT_ITEMS}
 
 def propose_for_pieces(columns: Columns) -> Iterator[tuple[str, Proposal]]:
     """Checks of single items and of the first line, each with its kind."""
-    if mostly_json(columns.output):
-        return
     for unit in ("bullet", "item"):
         items = pieces_of(columns.output, each=unit)
         several = items.group_by("index").len().filter(pl.col("len") > 1)
@@ -360,9 +370,9 @@ _WHOLE = (
 )
 
 
-def unfinished(columns: Columns) -> pl.Series:
+def unfinished(columns: Columns, *, labels: bool = False) -> pl.Series:
     """For each output whether it stands in for one: a placeholder such as `TBD`, or a refusal. None if that is usual."""
     found = check_columns(columns, parse_style(_CLEAN, where="unfinished outputs")).status["clean"] == "fail"
-    if label_counts(columns.output.str.strip_chars()).is_empty():
+    if not labels:
         found |= columns.output.str.contains(_WHOLE)
     return found if found.sum() <= _MOST * len(found) else found & False

@@ -10,6 +10,7 @@ from ...core import say
 from ..columns import Columns, common_fields, given_fields
 from ..discrimination import Discrimination
 from ..near_misses import NearMisses
+from ..schema import Task
 from ..yaml_text import dumped, entries_text, wordings_text
 from .evidence import Evidence, Instance
 
@@ -33,6 +34,7 @@ def style_text(
     notes: Sequence[str],
     source: str,
     wordings: Mapping[str, Mapping[str, Sequence[str]]],
+    task: Task | None,
 ) -> str:
     """The whole file: `evidence` as checks, `habits` as checks that are commented out.
 
@@ -46,7 +48,9 @@ def style_text(
     ]
     lines += [f"# {note}" for note in notes]
     lines += [f"# {found.sentence}" for found in (discrimination, near_misses) if found]
-    top = {"name": name, "reviewed": False}
+    if near_misses and near_misses.unseen:
+        lines.append(f"# {near_misses.unseen}")
+    top = {"name": name, "reviewed": False, **({"task": task} if task else {})}
     lines += dumped(top).rstrip("\n").split("\n")
     if wordings:
         lines.append(
@@ -112,6 +116,8 @@ def _evidence_lines(one: Evidence) -> list[str]:
     """The evidence as lines of a comment."""
     # A note that is only a count repeats the evidence.
     lines = [] if re.fullmatch(r"[\d,]* of [\d,]*|", one.note) else [_shown(one.note, 200)]
+    if one.check.about == "correctness":
+        return lines
     if one.terms:
         of, each = ("of those that contain the term", _term) if "preferred" in one.entry else ("one by one", _field)
         return [*lines, f"{_holds(one)}; {of}:", *(f"  {each(term)}" for term in one.terms)]

@@ -9,12 +9,12 @@ import polars as pl
 from ...core import ConfigError
 from ..columns import Columns, common_fields, regex_places
 from ..schema import Check, Findings, Kind, Proposal, faults
-from ..words import checked_pattern, label_counts, mostly_json, one_of, quoted
+from ..words import checked_pattern, one_of, quoted
 
 _SEPARATORS = re.compile(r"(?:(?<!\s)\s+)?[,;|\n]\s*")  # between the values of a field that is written as one text
 _SHOWN = 8
 _LONGEST = 200  # characters of a value in a message, which thousands of violations may repeat
-# Proposed for labels: short outputs with few values, each of which recurs.
+# Proposed for short outputs.
 _FEWEST_ROWS, _LABEL_CHARACTERS, _LABEL_WORDS, _SHARE = 20, 60, 5, 0.8
 
 Part = tuple[int, str, int, int]  # index, text, start, end
@@ -135,7 +135,7 @@ def _say_allowed(check: Check) -> str:
 
 
 def _propose_allowed(columns: Columns) -> list[Proposal]:
-    """The labels of outputs that are labels, or the field from which each output takes one of several values."""
+    """The field from which each output takes one of several values."""
     texts = columns.output.str.strip_chars()
     short = (texts.str.len_chars() <= _LABEL_CHARACTERS) & (texts.str.count_matches(r"\S+") <= _LABEL_WORDS)
     if len(texts) < _FEWEST_ROWS or short.sum() < _SHARE * len(texts):
@@ -146,8 +146,7 @@ def _propose_allowed(columns: Columns) -> list[Proposal]:
         chosen = sum(many and text in given for many, text, given in zip(several, texts, values, strict=True))
         if chosen >= _SHARE * len(texts):
             return [Proposal({"field": name}, note=f"{chosen:,} outputs are one of the values of {name}")]
-    labels = [] if mostly_json(texts) else label_counts(texts)["label"].to_list()
-    return [Proposal({"values": labels}, note=f"{len(labels)} labels")] if labels else []
+    return []
 
 
 ALLOWED = Kind("allowed", "form", AllowedParameters, _find_allowed, _say_allowed, _propose_allowed)

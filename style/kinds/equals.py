@@ -162,9 +162,9 @@ _LETTER = re.compile(
 class FinalAnswerParameters:
     """The answer that the output ends with is that of a reference; what comes before it does not count.
 
-    take: the `last_number`; what stands `after_marker` on its line (`marker`, such as `####`); the last `boxed` answer of
-    LaTeX (`\\\\boxed{42}`); the `letter` of a choice (`B`, `(B)`, `The answer is B`). A reference without the marker or box
-    counts as a whole. `ignore` and `tolerance` as for `equals`.
+    take: the `last_number`, whose unit counts where the reference's has one too; what stands `after_marker` on its line
+    (`marker`, such as `####`); the last `boxed` answer of LaTeX (`\\boxed{42}`); the `letter` of a choice (`B`, `(B)`,
+    `The answer is B`). A reference without the marker or box counts as a whole. `ignore` and `tolerance` as for `equals`.
     """
 
     take: Take
@@ -233,7 +233,8 @@ def _find_final_answer(check: Check, columns: Columns) -> Findings:
                 f"an answer ({_FORMS[p.take].format(marker=p.marker)}), which is {shown(wanted[0])}",
             )
         given = output[slice(*place)]
-        if any(same_answer(given, one, ignore=ignore, tolerance=tolerance) for one in wanted):
+        number = p.take == "last_number"
+        if any(same_answer(given, one, ignore=ignore, tolerance=tolerance, unit_optional=number) for one in wanted):
             return None
         return 0, given, *place, shown(nearest_reference(given, wanted))
 

@@ -16,6 +16,7 @@ from ..negations import LANGUAGES, negation_language, negation_pattern
 from ..schema import Check, FaultRow, Findings, Kind, Proposal, Wordings, ordered_faults
 from ..slots import Masked, Side, masked, pieces_of, stated_values, writes_fields
 from ..words import quoted, whole_words
+from .language import main_language
 
 _START, _END = "^", "$"
 _FEWEST_ROWS, _READ = 50, 6_000
@@ -300,7 +301,7 @@ def _parts(place: str) -> Iterator[str]:
 
 def _proposed_negations(columns: Columns) -> list[Proposal]:
     """A rule about negations, where hardly one is not explained by its request."""
-    language = negation_language(columns.output)
+    language = negation_language(columns.output, main_language(columns.output))
     if language is None:
         return []
     denied, explained = columns.output.str.contains(negation_pattern(language)), _explained(columns.input, ())

@@ -81,6 +81,12 @@ def likely_languages(texts: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(ranked, schema={"language": pl.String, "share": pl.Float64}, orient="row")
 
 
+def main_language(texts: pl.Series) -> str | None:
+    """The language of the texts together; None if it is not certain."""
+    ((language, share),) = likely_languages(pl.Series([" ".join(texts.head(_READ_LAST))])).iter_rows()
+    return language if share >= SURE_SHARE else None
+
+
 @lru_cache(maxsize=65_536)
 def _likely(text: str) -> tuple[str | None, float]:
     language, share = _detector().classify(text)

@@ -178,6 +178,9 @@ def _find_same_result(check: Check, columns: Columns) -> Findings:
     return Findings(faults(rows), applicable, pl.Series("why", reasons, dtype=pl.String))
 
 
+QUERY_RUNS = "a query that runs"  # expected of one that fails
+
+
 def _judged(
     output: str, references: Sequence[str], connection: sqlite3.Connection, known: dict[str, _Result]
 ) -> tuple[str | None, str | None]:
@@ -192,7 +195,7 @@ def _judged(
         return None, f"the reference's query does not run: {wanted[0][0].failure}"
     result = _run(connection, output)
     if result.failure is not None:
-        return f"a query that runs; {result.failure}", None
+        return f"{QUERY_RUNS}; {result.failure}", None
     if any(_same(result, right, ordered=ordered) for right, ordered in usable):
         return None, None
     return f"the rows of {shown(references[0])} ({len(usable[0][0].rows):,}), found {len(result.rows):,} rows", None

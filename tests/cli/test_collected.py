@@ -193,3 +193,44 @@ def test_a_split_of_a_project_is_judged_whatever_the_raw_file_called_its_columns
     assert done.json["comparison"]["n"] == len(lines) > 3
     shares = {name: done.json["quality"][name]["acceptable"]["share"] for name in ("prompted", "tuned")}
     assert shares == {"prompted": 0, "tuned": 1}
+
+
+MONEY = """
+[roi]
+requests_per_day = 5000
+failures = "repair"
+failure_cost = 0.10
+investment = { compute = 200 }
+running = { monitoring_hours_per_month = 0 }
+prompted = { price_input = 1, price_output = 4 }
+tuned = { price_input = 1, price_output = 4 }
+"""
+
+
+@pytest.mark.slow
+def test_the_first_step_of_outputs_without_prices_can_be_done_as_written(judge, command, tmp_path):
+    tokens = {"input_tokens": 100, "output_tokens": 20}
+    files = {"prompted": rows(1, **tokens)[:30] + rows(0, **tokens)[30:], "tuned": rows(1, **tokens)}
+    step = judge("--json", **files).json["verdict"]["steps"][0]
+    assert step["command"] == "tuneworth roi RUN --config money.toml"
+    assert step["do"].startswith(
+        "State prices and requests_per_day under [roi] in money.toml and run `tuneworth roi RUN"
+    )
+    money = tmp_path / "money.toml"
+    money.write_text(MONEY, encoding="utf-8")
+    words = step["command"].replace("RUN", str(tmp_path / "judged")).replace("money.toml", str(money)).split()[1:]
+    decided = command(*words, "--json").json
+    assert decided["verdict"]["decision"] == "fine-tune"
+    assert decided["investment"] == 200
+    # The same in one command; later the file is read again.
+    judge("--money", money, "--out", tmp_path / "priced", **files)
+    assert json.loads((tmp_path / "priced/results.json").read_text())["money"]["npv"] == decided["npv"]
+    assert "--money money.toml" in (tmp_path / "priced/report.html").read_text()
+    money.write_text(MONEY.replace("compute = 200", "compute = 90_000_000"), encoding="utf-8")
+    done = command("roi", tmp_path / "priced", "--json")
+    assert done.json["verdict"]["decision"] == "keep prompting"
+    assert "changed: roi.investment.compute from 200 to 90,000,000" in done.err
+    money.write_text("[data]\n", encoding="utf-8")
+    done = command("roi", tmp_path / "priced")
+    assert (done.code, "has no [roi] table" in done.err) == (2, True)
+    assert json.loads((tmp_path / "priced/results.json").read_text())["verdict"]["decision"] == "keep prompting"

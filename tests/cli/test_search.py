@@ -135,6 +135,30 @@ def test_the_search_finds_the_prompt_that_mends_the_mistakes(command, hosted):
 
 
 @pytest.mark.slow
+def test_any_of_several_references_is_right_in_a_search(command, hosted, pairs_file, style_file):
+    style_file.write_text("checks: [{kind: equals}]", encoding="utf-8")
+    rows = [json.loads(line) for line in pairs_file.read_text().splitlines()]
+    lines = [json.dumps(row | {"references": [row["output"], row["output"].upper()]}) for row in rows]
+    pairs_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def other_reference(asked: Asked) -> Step:
+        number = max(number_of(asked), 0)
+        return counted(asked, pair(number)["output"].upper() if number % 3 else "Box")
+
+    with EndpointServer(other_reference) as server:
+        project = hosted(server.url)
+        done = command("search", project)
+        assert done.code == 0, done.err
+        found = command("search", project, "--json").json
+    best = next(row for row in found["tried"] if row["name"] == found["best"])
+    numbers = [int(re.findall(r"weight: (\d+) kg", text)[0]) for text in the_run(project).validation["input"]]
+    assert best["n"] == len(numbers)
+    assert 0 < best["acceptable"]["share"] < 1
+    assert best["acceptable"]["share"] == pytest.approx(sum(n % 3 > 0 for n in numbers) / len(numbers))
+    assert "correct (95% interval)" in done.out
+
+
+@pytest.mark.slow
 def test_only_train_and_validation_pairs_are_asked_and_each_once(command, hosted):
     with EndpointServer(labels) as server:
         project = hosted(server.url)

@@ -49,6 +49,7 @@ def test_infer_as_json_has_the_evidence(command, labels):
     assert (found["found_style"], found["rows"], found["written"]) == (True, 200, None)
     assert all(0 <= c["low"] <= c["share"] <= 1 and c["holds"] <= c["applicable"] for c in found["checks"])
     assert [check.id for check in parse_style(found["style"]).checks] == [c["id"] for c in found["checks"]]
+    assert (found["task"]["task"], found["task"]["rule"]) == ("text", None)
 
 
 def test_infer_says_that_there_is_no_style(command, tmp_path):

@@ -41,7 +41,7 @@ def keys(checkup, *severities):
 
 def test_good_pairs_have_no_finding():
     found = checked(rows(240))
-    assert keys(found) == set()
+    assert keys(found) == {"task"}
     assert (found.rows_read, found.pairs, found.distinct_inputs, found.distinct_outputs) == (240, 240, 240, 240)
     assert "facts that the inputs lack" in found.clean
 
@@ -253,7 +253,24 @@ def test_a_column_that_differs_in_every_row_is_an_identifier_unless_it_is_stated
 
 def test_labels_are_said_to_be_labels():
     table = [{"input": f"{' '.join(random.Random(n).sample(WORDS, 6))}", "output": WORDS[n % 3]} for n in range(500)]
-    assert keys(check_pairs(read_frame(table))) == {"labels", "mispaired_unknown"}
+    found = check_pairs(read_frame(table))
+    assert keys(found) == {"task", "mispaired_unknown"}
+    task = found.finding("task")
+    assert task.title.startswith("500 outputs are 3 labels. `label` compares them with the right answers.")
+    assert (task.values["task"], task.values["rule"]) == ("labels", {"kind": "label", "labels": sorted(WORDS[:3])})
+
+
+def test_free_text_is_said_to_be_compared_with_nothing():
+    task = checked(rows(60)).finding("task")
+    assert task.title.startswith("60 outputs are free text. No rule here compares with a reference")
+    assert (task.severity, task.setting, task.values["task"]) == ("low", None, "text")
+
+
+def test_equal_requests_with_other_labels_contradict_each_other():
+    table = [{"input": " ".join(random.Random(n).sample(WORDS, 6)), "output": WORDS[n % 3]} for n in range(200)]
+    found = check_pairs(read_frame([*table, table[7] | {"output": WORDS[(7 + 1) % 3]}]))
+    assert found.finding("conflicts").rows == 2
+    assert "an output that contradicts it" in found.finding("conflicts").title
 
 
 # --- texts --------------------------------------------------------------------------------------------------------
@@ -303,7 +320,7 @@ def test_rows_that_are_no_pairs_are_counted_by_their_reason():
     table = [*rows(240), {"text": ""}, {"text": "no input", "name": None}, 7]
     found = checked(table)
     assert {f.key: f.rows for f in found.findings} == {
-        "rejected_empty_input": 2, "rejected_unreadable": 1
+        "rejected_empty_input": 2, "rejected_unreadable": 1, "task": 240
     }  # fmt: skip
     assert (found.rows_read, found.pairs) == (243, 240)
 

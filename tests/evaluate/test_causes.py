@@ -26,12 +26,13 @@ def scores(outputs, **columns):
     samples = len(outputs) // 30
     ids = [str(i) for i in range(30) for _ in range(samples)]
     table = pl.DataFrame({"id": ids, "output": outputs, **columns}, schema_overrides={"output": pl.String})
-    missing = [pl.lit(None, kind).alias(name) for name, kind in OUTPUT_SCHEMA.items() if name not in table.columns]
+    wanted = {**OUTPUT_SCHEMA, "correct": pl.Boolean()}
+    missing = [pl.lit(None, kind).alias(name) for name, kind in wanted.items() if name not in table.columns]
     return Scores(table.with_columns(missing), pl.DataFrame())
 
 
 def given(outputs, *, collected=True, **more):
-    columns = {name: more.pop(name) for name in list(more) if name in OUTPUT_SCHEMA or name == "raw"}
+    columns = {name: more.pop(name) for name in list(more) if name in OUTPUT_SCHEMA or name in ("raw", "correct")}
     return Given(scores(outputs, **columns), collected, **more)
 
 
@@ -103,6 +104,13 @@ def test_identical_outputs_count_where_they_differ_from_the_references():
     assert twins(first_of(4, OTHER[0], REFERENCES), first_of(4, OTHER[0], REFERENCES)) == {"a": [], "b": []}
     assert twins(first_of(19, "yes", REFERENCES), first_of(19, "yes", REFERENCES)) == {"a": [], "b": []}
     assert twins(["yes"] * 30, ["yes"] * 30) == {"a": ["b"], "b": ["a"]}
+
+
+def test_identical_outputs_that_a_rule_calls_right_are_no_sign():
+    written, right = ["Yes."] * 30, [True] * 11 + [False] * 19
+    for correct, twin in ((right, []), ([*right[1:], False], ["a"])):
+        found = find_causes({"a": given(written, correct=correct), "b": given(written, correct=correct)}, PAIRS)["b"]
+        assert [cause["variant"] for cause in found if cause["cause"] == "identical"] == twin
 
 
 def test_a_variant_made_from_another_may_have_its_outputs():

@@ -25,6 +25,9 @@ REPAIR = {"failures": "repair", "failure_cost": 1}
 LEAK = {"certificate": {"pairs_at_or_above": 1}}
 FORM_ONLY = {"discrimination": {"own": 0.98, "shuffled": 0.97, "fields_only": 0.5, "rows": 100, "by_check": {}}}
 OVER = [{"id": "memorisation", "status": "over", "value": 0.3, "limit": 0.0, "evidence": "30 of 60 are copies"}]
+BLIND = {"near_misses": {"n": 900, "caught": 0.28, "by_kind": {"two values swapped": {"n": 450, "caught": 0.1}},
+                         "survivors": [], "rule": "same_fields"}}  # fmt: skip
+SEEING = {"near_misses": BLIND["near_misses"] | {"rule": None}}
 CACHED = {"price_input": 5, "price_output": 20, "price_cached": 0.5, "input_tokens": 150, "output_tokens": 150}
 
 TABLE = [
@@ -55,6 +58,13 @@ TABLE = [
      later(BETTER, roi=costs(), style={"discrimination": {**FORM_ONLY["discrimination"], "shuffled": 0.1}}), "high", "24"),
     ("rules that have not been reviewed",
      later(BETTER, roi=costs(), style={"reviewed": False}), "fair", "not high because the style has not been reviewed"),
+    ("rules that accept most near misses",
+     later(BETTER, roi=costs(), style=BLIND), "fair", "not high because the rules often accept wrong outputs"),
+    ("unread rules that accept most near misses", later(BETTER, roi=costs(), style=BLIND | {"reviewed": False}), "fair",
+     "often accept wrong outputs and the style has not been reviewed"),
+    ("near misses that a rule about correctness sees", later(BETTER, roi=costs(), style=SEEING), "high", "24 points"),
+    ("worse by rules that accept most near misses", later(WORSE, style=BLIND), "fair", "often accept wrong outputs"),
+    ("near misses do not change what a request costs", later(EQUAL, roi=costs(tuned=12), style=BLIND), "high", "none"),
     ("a batch", later(BETTER, roi=costs(None, requests_total=10**6)), "high", "it saves more than it costs"),
 ]  # fmt: skip
 
@@ -139,7 +149,7 @@ STEPS = [
     (later(BETTER, groups=np.arange(200) // 50), "unseen cases from 6 other groups, then run again."),
     (later(BETTER), "State prices and requests_per_day under [roi] in tuneworth.toml and run `tuneworth roi`"),
     (later(BETTER, roi=costs(volume=None)), "State `roi.requests_per_day` in tuneworth.toml"),
-    (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi] in tuneworth.toml"),
+    (later(BETTER, roi=costs(tuned=12)), "`failure_cost` under [roi]) in tuneworth.toml"),
     (later(EQUAL, roi=costs(20)), "decide again when requests a day reach about 1,0"),
     (later(EQUAL, roi=costs(tuned=12)), 'when the output price of "tuned" falls to 26.15 EUR per million tokens.'),
     (

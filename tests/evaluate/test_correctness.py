@@ -2,6 +2,8 @@
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import polars as pl
@@ -114,6 +116,14 @@ def test_classes_in_which_the_candidate_is_worse_come_first():
     assert [one.value for one in found.differences[1:]] == [0, 0, 0]
 
 
+def test_a_step_about_wrong_answers_asks_for_pairs_of_their_kinds():
+    right = [LABELS[n % 4] for n in range(200)]
+    found = evaluated(LABEL, requests(right), prompted=guesses(right, 0.5, 1), tuned=guesses(right, 0.8, 2))
+    assert found.verdict is not None
+    steps = " ".join(step.do for step in found.verdict.steps)
+    assert "pairs of the kinds that the tuned model gets wrong by `label` (section Correctness)" in steps
+
+
 FIELDS = "checks:\n  - {kind: json}\n  - {kind: same_fields, ignore: [case]}\n"
 
 
@@ -128,6 +138,29 @@ def test_fields_are_counted_by_what_is_missing_extra_and_wrong():
     fields = {one.name: (one.support, one.found, one.right) for one in tuned.fields or ()}
     assert fields == {"city": (40, 40, 40), "seats": (40, 35, 25), "time": (0, 3, 0)}
     assert tuned.accuracy.share == pytest.approx(22 / 40)
+
+
+def test_errors_are_counted_by_kind_with_the_first_requests_that_show_them(tmp_path):
+    database = tmp_path / "shop.sqlite"
+    with closing(sqlite3.connect(database)) as made:
+        made.executescript("create table sold (n integer); insert into sold values (1), (2), (3);")
+    answers = "checks: [{kind: final_answer, take: last_number}]"
+    query = f"checks: [{{kind: same_result, database: {database}}}]"
+    for style, right, wrong, kinds in (
+        (answers, "it is 7", {"it is 8": 3, "no idea": 2, "": 1}, {"other answer": 3, "no answer": 3}),
+        (query, "select n from sold", {"select 9": 2, "select x from sold": 4}, {"query fails": 4, "other result": 2}),
+        ("checks: [{kind: equals}]", "yes", {"no": 2}, {"other text": 2}),
+    ):
+        said = [text for text, n in wrong.items() for _ in range(n)]
+        said += [right] * (30 - len(said))
+        rows = [{"input": f"question {n}", "output": right} for n in range(30)]
+        found = evaluated(style, rows, prompted=[right] * 30, tuned=said).correctness
+        assert found is not None
+        errors = found.variants["tuned"].errors
+        assert {one.kind: one.n for one in errors} == kinds
+        assert [one.n for one in errors] == sorted(kinds.values(), reverse=True)
+        assert all(set(one.ids) <= {str(n) for n in range(sum(wrong.values()))} and one.ids for one in errors)
+        assert list(found.variants["prompted"].errors) == []
 
 
 def test_one_of_several_references_is_enough_and_they_are_counted():
@@ -191,6 +224,36 @@ def test_a_loss_that_the_rules_do_not_see_is_the_first_doubt():
     assert doubts[0].kind == "contradicted"
     assert "less like the references" in doubts[0].text
     assert found_doubts(Evidence(found, 0.03, 0.03), "keep prompting")[0].kind != "contradicted"
+
+
+def test_the_same_answer_in_other_words_is_no_doubt():
+    rows = [{"input": f"what is {n} + 9?", "output": f"Adding nine to it gives the sum of {n + 9}"} for n in range(200)]
+    good = [row["output"] if n % 4 else "none" for n, row in enumerate(rows)]
+    style = "checks: [{kind: final_answer, take: last_number}]"
+    found = evaluated(style, rows, prompted=good, tuned=[str(n + 9) for n in range(200)])
+    assert found.comparison is not None
+    assert found.comparison.similarity is not None
+    assert (found.comparison.similarity.chrf.high or 0) < 0
+    assert (found.good, found.quality["tuned"].acceptable.share) == ("correct", 1.0)
+    assert found_doubts(Evidence(found, 0.03, 0.03), "fine-tune")[0].kind != "contradicted"
+
+
+def test_outputs_are_called_correct_only_where_references_alone_decide():
+    rows = requests(["refund", "delivery"] * 30)
+    right = [row["output"] for row in rows]
+    short = "  - {kind: length, unit: words, max: 1}\n"
+
+    def called(style: str, said: list[str], rows: list[dict] = rows) -> tuple[str, list[str]]:
+        found = evaluated(style, rows, prompted=right, tuned=said)
+        assert found.verdict is not None
+        return found.good, list(found.verdict.rests_on)
+
+    assert called(LABEL, right) == ("correct", ["references"])
+    assert called(LABEL + short, right) == ("correct", ["rules", "references"])
+    around = LABEL.replace("kind: label", "kind: label, text_around: allowed")
+    assert called(around + short, [f"it is {label}" for label in right]) == ("acceptable", ["rules", "references"])
+    assert called(LABEL, right, [*rows[1:], {**rows[0], "output": ""}])[0] == "acceptable"
+    assert called("checks:\n" + short, right) == ("acceptable", ["rules"])
 
 
 def test_the_most_frequent_label_and_a_plain_classifier_are_rivals_of_a_label_task():

@@ -11,6 +11,9 @@ from ..shared import record_of
 from .situations import costs, decide, other, situation, whole
 
 BETTER, GOOD, EQUAL = (134, 54, 6, 6), (150, 32, 6, 12), (960, 10, 10, 20)
+BLIND = {"near_misses": {"n": 900, "caught": 0.28, "survivors": [], "rule": "same_fields",
+                         "by_kind": {"two values swapped": {"n": 450, "caught": 0.1, "with_should": 0.1},
+                                     "negation changed": {"n": 450, "caught": 0.46, "with_should": 0.5}}}}  # fmt: skip
 WARNED = [{"id": "overfitting", "status": "warn", "evidence": "validation loss rises since step 40"}]
 UNCHECKED = [{"id": "forgetting", "status": "not checked", "evidence": "not compared"}]
 STATED = {**costs(), "tuned": {**costs()["tuned"], "acceptance": 0.99}}
@@ -61,10 +64,35 @@ DOUBTS = [
     (unstable(situation(GOOD), 0.2), "When repeated, 20% of the requests"),
     (situation(GOOD, reference={"acceptable": {"share": 0.57}}), "57% of the test set's references"),
     (situation(GOOD, style={"reviewed": False}), "has not been reviewed"),
+    (
+        situation(GOOD, style=BLIND),
+        "The must rules catch 28% of near misses (two values swapped 10%, negation changed 46%). They often miss wrong values "
+        "and changed negations. A same_fields rule would compare each output with its reference.",
+    ),
     (situation(GOOD, provenance={"test_set_used": 9}), "used 9 times"),
     (situation(GOOD, risks=UNCHECKED), "Forgetting was not checked."),
     (unstable(situation(GOOD), 0.01), "are a sample"),
 ]
+
+
+LOST = [
+    {"name": "city", "value": -0.2, "low": -0.3, "high": -0.1, "p_value": 0.0005, "p_holm": 0.001},
+    {"name": "date", "value": -0.1, "low": -0.2, "high": -0.01, "p_value": 0.03, "p_holm": 0.06},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["labels", "fields"])
+def test_classes_or_fields_that_are_surely_worse_are_the_first_doubt_with_their_numbers(metric):
+    results = situation(EQUAL, roi=costs(), correctness={"metric": metric, "differences": LOST})
+    found = decide(results, margin=0.03)
+    lost = "is right less often than the prompted model in “city” by 20 points (range 10 points to 30 points)."
+    assert found["decision"] == "fine-tune"
+    assert found["doubt"].endswith(lost), found["doubt"]
+    assert found["confidence"]["level"] == "fair"
+    assert "not high because the references contradict the rules" in found["confidence"]["sentence"]
+    results["correctness"]["differences"] = LOST[1:]
+    assert decide(results, margin=0.03)["confidence"]["level"] == "high"
 
 
 @pytest.mark.parametrize(("results", "part"), DOUBTS)

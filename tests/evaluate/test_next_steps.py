@@ -262,7 +262,7 @@ def test_without_a_cost_of_failures_points_bring_no_money_and_the_step_says_so()
     for step in steps_of(situation(BETTER, roi=costs())).values():
         if step["kind"] == "rule":
             assert step["money"] is None
-            assert "No cost of an unacceptable output is stated" in step["derivation"]["money"]
+            assert "No cost of a failure is stated" in step["derivation"]["money"]
 
 
 def test_more_pairs_cost_the_stated_minutes():

@@ -101,6 +101,15 @@ def test_mistakes_show_rules_that_are_not_shown_yet():
     assert find_mistakes(*scored(["Box.", ""]), STYLE) == ()
 
 
+def test_each_missed_right_answer_is_a_mistake_of_its_own():
+    style = parse_style("checks: [{kind: label, labels: [refund, invoice, login, other]}]", where="test")
+    pairs = train(4).with_columns(output=pl.Series(["refund", "refund", "invoice", "login"]))
+    rows = [{"id": id, "variant": "v", "sample": 0, "output": "other", "finish_reason": "stop"} for id in pairs["id"]]
+    right = pairs.with_columns(references=pl.concat_list("output"))
+    table = score_outputs(right, pl.DataFrame(rows, schema=OUTPUT_SCHEMA), style).table
+    assert [one.right for one in find_mistakes(pairs, table, style)] == ["refund", "invoice", "login"]
+
+
 def test_broken_rules_are_the_schemas_sentences_once_and_without_preferences():
     _, table = scored(["Lamp a b c d e f g.", ""])
     rules = broken_rules(STYLE, table["violations"][0].to_list())

@@ -132,7 +132,9 @@ TABLE = [
      later(SLIGHTLY_WORSE, roi=costs(failures="repair", failure_cost=0.01)), 7, "93% of cases, the prompted model in 95%"),
     ("worse by the margin exactly", later((9000, 200, 500, 300), roi=costs(**REPAIR)), 2, "92%"),
     ("worse by the margin exactly, and a failure costs nothing",
-     later((9000, 200, 500, 300), roi=costs()), 3, "it could be up to 3.5 points worse"),
+     later((9000, 200, 500, 300), roi=costs()), 6, "only as long as an unacceptable output costs less than"),
+    ("surely worse by more than the margin, cheaper, and a failure costs nothing",
+     later((540, 12, 42, 6), roi=costs()), 6, "only as long as an unacceptable output costs less than"),
     # 3: undecided
     ("three cases", later((2, 0, 0, 1), roi=costs()), 3, "these 3 cases are too few to decide"),
     ("one case", later((1, 0, 0, 0)), 3, "this 1 case is too few to decide"),

@@ -93,7 +93,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "style/kinds/case.py": {"*": "one title, cut by a reached scan"},
     "style/kinds/contradicts.py": {"*": _MATCH},
     "style/kinds/field_context.py": {"*": "words of outputs that a reached scan cut"},
-    "style/near_misses.py": {"*": "texts of at most 2,000 characters"},
+    "style/planted.py": {"*": "texts of at most 2,000 characters"},
     "style/negations.py": {"negated": "texts of at most 2,000 characters"},
     "style/kinds/html.py": {"_say_html": _STYLE},
     "style/kinds/json_value.py": {"*": _MESSAGE},

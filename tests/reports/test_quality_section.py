@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tuneworth.reports import write_report
+from tuneworth.reports import read_run, verdict_text, write_report
 from tuneworth.reports.sections.quality import lead
 from tuneworth.reports.sections.quality_charts import difference_figure, parts_figure, shares_figure
 from tuneworth.reports.sections.rules import check_rows, most_broken, moved_figure, moves, shown_variants
@@ -219,3 +219,28 @@ def test_the_chart_shows_shares_that_add_up_with_their_difference() -> None:
     text = re.sub(r"<[^>]+>", " ", str(shares_figure(run(quality, CHANCES))))
     assert "87.5%" in text
     assert "88%" in text  # of another one, which no difference stands beside
+
+
+def test_the_faults_that_the_rules_miss_are_in_every_form_of_the_report(make_run: Callable[..., Path]) -> None:
+    kinds = {"two values swapped": (0.1, 0.2), "number changed": (0.46, 0.5)}
+    near = {
+        "n": 900, "caught": 0.28, "rule": "same_fields", "survivors": [{"kind": "two values swapped", "text": "{b} <{a}>"}],
+        "by_kind": {kind: {"n": 450, "caught": must, "with_should": some} for kind, (must, some) in kinds.items()},
+    }  # fmt: skip
+
+    def miss(results: dict[str, Any]) -> None:
+        results["style"]["near_misses"] = near
+
+    page, *_ = write_report(make_run(change=miss))
+    body = part_html(page.read_text(encoding="utf-8"), "quality")
+    markdown = page.with_name("report.md").read_text(encoding="utf-8").replace("\xa0", " ")
+    terminal = " ".join(verdict_text(read_run(page.parent).results).split())
+    for said in ("The must rules catch 28% of near misses", "A same_fields rule would compare each output"):
+        assert said in " ".join(markdown.replace("\\_", "_").split())
+        assert said in terminal
+        assert said in body
+    assert 0 < body.index(">two values swapped<") < body.index(">number changed<")
+    assert "{b} &lt;{a}&gt;" in body
+    bare = write_report(make_run(change=miss), examples=False)[0].read_text(encoding="utf-8")
+    assert "two values swapped" in bare
+    assert "{b} &lt;{a}&gt;" not in bare

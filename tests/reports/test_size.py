@@ -112,7 +112,7 @@ def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_varian
 @pytest.mark.slow
 def test_all_but_the_examples_leaves_them_nearly_half_of_the_page(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI)
-    assert write_report(run, examples=False)[0].stat().st_size < 272_000
+    assert write_report(run, examples=False)[0].stat().st_size < 275_000
 
 
 @pytest.mark.slow

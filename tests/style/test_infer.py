@@ -95,7 +95,9 @@ def test_a_range_of_words_that_every_output_keeps_is_a_must_rule():
 def test_labels_recur_by_nature_and_are_counted_by_pairs():
     outputs = ["cat", "dog", "bird"] * 100
     found = infer_style(pl.DataFrame({"output": outputs, "input": [f"r{n}" for n in range(300)]}))
-    assert [(one.check.kind, one.level) for one in found.evidence if one.check.about == "form"] == [("allowed", "must")]
+    assert [(one.check.kind, one.level, one.applicable) for one in found.evidence] == [
+        ("label", "must", 300), ("clean", "must", 300),
+    ]  # fmt: skip
 
 
 def test_of_one_subject_the_strictest_that_holds_is_taken():

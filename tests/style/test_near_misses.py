@@ -78,7 +78,65 @@ def test_what_another_row_answers_to_the_same_request_is_no_near_miss():
     rows = [({"a": a, "b": b}, text) for a, b in names for text in (f"{a} and {b}", f"{b} and {a}")]
     found = measure_near_misses(pairs(rows), parse_style("checks: [{kind: length, unit: words, max: 3}]"))
     assert "two values swapped" not in found.by_kind
-    assert found.by_kind["random request"].n == len(rows)
+    assert found.by_kind["nearest request"].n == len(rows)
+
+
+def test_what_a_reference_of_its_own_row_says_is_no_near_miss():
+    rows = pairs([({"a": a, "b": b}, f"{a} near {b}") for a, b in zip(NAMES, NAMES[1:] + NAMES[:1], strict=True)])
+    style = parse_style("checks: [{kind: length, unit: words, max: 4}]")
+    assert measure_near_misses(rows, style).by_kind["two values swapped"].n == len(rows)
+    swapped = [[f"{b} NEAR {a}"] for a, b in zip(NAMES, NAMES[1:] + NAMES[:1], strict=True)]
+    metas = [json.dumps({"references": one}) for one in swapped]
+    for known in (pl.Series("references", swapped), pl.Series("meta", metas)):
+        assert "two values swapped" not in measure_near_misses(rows.with_columns(known), style).by_kind
+
+
+def test_equal_numbers_and_listed_wordings_are_no_near_misses():
+    rows = [
+        ({"food": food, "size": size, "n": n}, f"Serves {food} food at {size} tables")
+        for n, (food, size) in enumerate(product(["Thai", "Siamese"], ["1,000", "1000.0"]))
+    ] * 15
+    one_line = "checks: [{kind: length, unit: lines, max: 1}]"
+    listed = parse_style(f"wordings: {{food: {{Thai: [Siamese]}}}}\n{one_line}")
+    assert measure_near_misses(pairs(rows), parse_style(one_line)).by_kind["value of another row"].n == 60
+    assert "value of another row" not in measure_near_misses(pairs(rows), listed).by_kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        ("sentence omitted", "{kind: length, unit: sentences, min: 2}"),
+        ("negation changed", "{kind: forbidden, any: [not]}"),
+        ("number changed", "{kind: forbidden, regex: '-'}"),
+    ],
+)
+def test_a_rule_that_sees_a_fault_catches_it_and_no_other_rule_does(kind, rule):
+    rows = pairs([({"name": name, "year": 1900 + n}, f"{name} is a place to eat. It was opened for guests: {1900 + n}.")
+                  for n, name in enumerate(NAMES)])  # fmt: skip
+    caught = measure_near_misses(rows, parse_style(f"checks: [{rule}]")).by_kind
+    assert caught[kind].caught > 0
+    assert {name for name, one in caught.items() if one.caught} <= {kind, "value omitted"}
+
+
+FORMS = [
+    (lambda n: ["refund", "delivery", "other"][n % 3], "label"),
+    (lambda n: json.dumps({"item": NAMES[n % 12], "size": n}), "same_fields"),
+    (lambda n: f"SELECT name FROM shops WHERE size = {n} AND area = '{NAMES[n % 12]}'", "same_result"),
+    (lambda n: f"{n * 37}", "equals"),
+    (lambda n: f"{NAMES[n % 12]} serves {FOODS[n % 4]} food to {n} guests.", "similar"),
+]
+
+
+@pytest.mark.parametrize(("output", "rule"), FORMS, ids=[rule for _, rule in FORMS])
+def test_rules_of_form_name_the_rule_that_would_compare_outputs_with_references(output, rule):
+    rows = pairs([(f"{n}: {NAMES[n % 12]}, {FOODS[n % 4]}", output(n)) for n in range(60)])
+    found = measure_near_misses(rows, parse_style("checks: [{kind: length, unit: lines, max: 1}]"))
+    assert found.rule == rule
+    assert f"A {rule} rule would compare each output with its reference" in found.unseen
+    compared = {"similar": "equals"}.get(rule, rule)
+    found = measure_near_misses(rows, parse_style(f"checks: [{{kind: {compared}}}]"))
+    assert (found.rule, found.unseen) == (None, "")
+    assert found.caught > 0.95
 
 
 def test_a_style_without_must_rules_has_no_score():

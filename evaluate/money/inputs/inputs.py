@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from ....core import say
+from ...results import Good
 from ..figures import Conditions
 from ..request import PRICES
 from .measured import MeasuredVariant, TrainingCost, part_name
@@ -173,8 +174,9 @@ def _lifetime(settings: RoiSettings, today: date) -> Quantity:
 
 
 def conditions_of(
-    settings: RoiSettings, baseline: str, candidate: str, measured: Mapping[str, MeasuredVariant] | None = None
-) -> Conditions:
+    settings: RoiSettings, baseline: str, candidate: str, measured: Mapping[str, MeasuredVariant] | None = None, *,
+    good: Good = "acceptable",
+) -> Conditions:  # fmt: skip
     """What the formulas need from the settings and the run apart from their numbers."""
     runs = measured or {}
     variants, currency = settings.variants, settings.currency
@@ -184,6 +186,7 @@ def conditions_of(
         candidate,
         currency=currency,
         failures=settings.failures,
+        good=good,
         batch=settings.requests_total is not None,
         hosted=frozenset(name for name, table in variants.items() if table.self_hosted),
         metered=frozenset(name for name, table in variants.items() if table.metered and table.self_hosted),

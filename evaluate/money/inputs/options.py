@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from ...results import A_GOOD, BAD
 from ..figures import Figure, Scope, Table, Values, step
 from ..traced import nonzero
 
@@ -19,7 +20,7 @@ SECOND = "second."  # before the keys of a cascade's second call
 ZERO = Decimal(0)
 # The units that are paid for and that a day delivers, by the treatment of failures.
 OUTPUTS = {
-    "ignore": ("acceptable output", "requests"), "drop": ("acceptable output", "acceptable outputs"),
+    "ignore": ("{} output", "requests"), "drop": ("{} output", "{} outputs"),
     "repair": ("request", "requests"), "retry": ("request", "requests"),
 }  # fmt: skip
 
@@ -43,8 +44,9 @@ class Way(Scope):
         # Whether a request's tokens are paid: always without a machine, and with one if they have prices.
         self.metered = not self.hosted or variant in conditions.metered
         self.free, self.cascade = variant in conditions.free, conditions.cascades.get(variant)
-        paid, delivered = OUTPUTS[self.failures]
+        paid, delivered = (words.format(conditions.good) for words in OUTPUTS[self.failures])
         self.names = {"name": self.title, "currency": conditions.currency, "paid": paid, "delivered": delivered}
+        self.names |= {"good": conditions.good, "a_good": A_GOOD[conditions.good]}
         if self.cascade is not None:
             self.names |= {"first": self.cascade[0], "next": self.cascade[1]}
 
@@ -116,8 +118,10 @@ class Pair(Scope):
         self.values, self.prefix, self.figures = values, prefix, values.tables.pair
         self.before, self.after, self.main, self.trained = before, after, main or self, trained
         self.batch, self.failures = values.conditions.batch, values.conditions.failures
-        paid = "acceptable output" if self.failures == "drop" else "request"
+        good = values.conditions.good
+        paid = f"{good} output" if self.failures == "drop" else "request"
         self.names = {
+            "bad": BAD[good],
             "old": before.title, "new": after.title, "against": against, "paid": paid,
             "currency": values.conditions.currency,
         }  # fmt: skip

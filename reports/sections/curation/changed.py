@@ -165,7 +165,7 @@ def repair_lines(run: StoredRun) -> list[str]:
         if raw and raw.share is not None and raw.changed:
             origin = run.origins(name)[0] if run.way(name) == "repair" else name
             lines.append(
-                f"{capital(named(origin))} is acceptable in {say.percent(raw.share)} of cases as it answers, and in "
+                f"{capital(named(origin))} is {run.good} in {say.percent(raw.share)} of cases as it answers, and in "
                 f"{say.percent(run.acceptable(name))} after repair, which changed {say.count(raw.changed, 'output')}."
             )
     return lines

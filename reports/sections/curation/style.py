@@ -66,6 +66,26 @@ def _accepted(rule: str, shares: Passing) -> Accepted:
     return Accepted(rule, own, shuffled, say.percent(shares.fields_only), difference)
 
 
+class Caught(NamedTuple):
+    """Near misses of one kind, as text: how many, and the shares that break a must rule, and any rule."""
+
+    kind: str
+    n: str
+    caught: str
+    with_should: str
+
+
+def caught_rows(style: StyleInUse | None) -> list[Caught]:
+    """The kinds of near misses, those that the rules catch least first; empty if none were made."""
+    found = style.near_misses if style else None
+    if found is None:
+        return []
+    kinds = sorted(found.by_kind.items(), key=lambda item: (item[1].caught, item[0]))
+    return [
+        Caught(kind, say.count(one.n), say.percent(one.caught), say.percent(one.with_should)) for kind, one in kinds
+    ]
+
+
 def rules_of(data: Curation) -> Mapping[str, RuleInUse]:
     """The checks of the style that the rows were checked against, by id."""
     return data.style.checks if data.style else {}

@@ -60,12 +60,12 @@ def lead(run: StoredRun) -> str:
     total = comparison.total
     requests, ours, theirs = say.count(total, "request"), named(run.candidate), named(run.baseline)
     if both == total:
-        return capital(f"{ours} and {theirs} are both acceptable on all {requests}.")
+        return capital(f"{ours} and {theirs} are both {run.good} on all {requests}.")
     if neither == total:
-        return f"Neither {ours} nor {theirs} is acceptable on any of {requests}."
+        return f"Neither {ours} nor {theirs} is {run.good} on any of {requests}."
     if not won + lost:
         return (
-            f"The two do equally well on each of {requests}: both are acceptable on {say.count(both)}, "
+            f"The two do equally well on each of {requests}: both are {run.good} on {say.count(both)}, "
             f"neither on {say.count(neither)}."
         )
     return f"The two differ on {say.count(won + lost)} of {requests}: {quoted(discordant_clause(run.results))}."
@@ -76,7 +76,7 @@ def _one_side(run: StoredRun) -> str:
     if scored is None or scored.acceptable.share is None or not scored.n:
         return "The requests with their outputs, none of which could be scored."
     good, n = say.count(round(scored.acceptable.share * scored.n)), say.count(scored.n, "request")
-    return capital(f"{named(run.candidate, run.results)} is acceptable on {good} of {n}.")
+    return capital(f"{named(run.candidate, run.results)} is {run.good} on {good} of {n}.")
 
 
 def chosen_by(run: StoredRun, examples: Examples) -> str:
@@ -116,10 +116,10 @@ def kind_words(run: StoredRun, kind: str) -> str:
     """The outcome of a request on the two sides."""
     ours, theirs = run.label(str(run.candidate)), run.label(str(run.baseline))
     return {
-        "lost": f"only {theirs} acceptable",
-        "won": f"only {ours} acceptable",
-        "both": "both acceptable",
-        "neither": "neither acceptable",
+        "lost": f"only {theirs} {run.good}",
+        "won": f"only {ours} {run.good}",
+        "both": f"both {run.good}",
+        "neither": f"neither {run.good}",
         "unscored": "not scored on both sides",
     }[kind]
 
@@ -170,6 +170,13 @@ def choose_telling(run: StoredRun, ids: Iterable[str]) -> tuple[Telling, ...]:
     return tuple(_telling(run, id_, kinds[id_], names) for id_ in chosen[:MOST_TELLING])
 
 
+def telling_of(run: StoredRun, ids: Sequence[str]) -> Telling:
+    """The clearest of these requests."""
+    names = shown_names(run)
+    chosen = min(by_hash(ids), key=lambda id_: _clearest(run, id_, names))
+    return _telling(run, chosen, kinds_of(run, [chosen])[chosen], names)
+
+
 def telling_lead(run: StoredRun, chosen: Sequence[Telling]) -> str:
     """How the requests were chosen, in one sentence."""
     differing = sum(row.kind in ("lost", "won") for row in chosen)
@@ -181,7 +188,7 @@ def telling_lead(run: StoredRun, chosen: Sequence[Telling]) -> str:
         return "One or two for each cause of a difference, the shortest of each."
     first = "the first" if differing == 1 else f"the first {say.count(differing)}"
     return (
-        f"On {first}, only one side is acceptable; on the others, the two do equally well. One or two for each cause, the "
+        f"On {first}, only one side is {run.good}; on the others, the two do equally well. One or two for each cause, the "
         "shortest of each."
     )
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ....core import unbroken as say
-from ....evaluate.results import Assumption, Derivation, Money
+from ....evaluate.results import A_GOOD, BAD, Assumption, Derivation, Good, Money
 from ...stored import StoredRun
 from ...words import capital, variant_label
 
@@ -49,7 +49,7 @@ WORDS = {
     "horizon_days": "horizon in days",
     "target_payback_days": "payback target in days",
     "discount_rate": "annual discount rate",
-    "failure_cost": "cost of an unacceptable output",
+    "failure_cost": "cost of an {bad} output",
     "tries": "maximum calls per request",
     "running.days_to_retirement": "days until the base model retires",
 }
@@ -87,7 +87,7 @@ VARIANT = {
     "short_guide_tokens": "tokens in a shorter guide",
     "input_tokens": "tokens in the request",
     "output_tokens": "tokens in the answer",
-    "acceptance": "acceptable outputs",
+    "acceptance": "{good} outputs",
     "requests_per_second": "requests per second on one machine",
     "hourly": "price per machine-hour",
     "min_replicas": "minimum number of machines",
@@ -114,12 +114,13 @@ class AssumptionRow:
     detail: str
 
 
-def words(key: str) -> str:
-    """A key in words: `tuned.price_input` is `tuned: price per million input tokens`."""
+def words(key: str, good: Good) -> str:
+    """A key in words: `tuned.price_input` is `tuned: price per million input tokens`; `good` as in the results."""
     head, last = _parts(key)
     known = WORDS.get(key) or _table(head).get(last)
     if known is None:
         return key.replace("_", " ").replace(".", ": ")
+    known = known.format(good=good, bad=BAD[good])
     return known if head in ("", "investment", "running") else f"{variant_label(head)}: {known}"
 
 
@@ -127,7 +128,7 @@ def assumption_groups(run: StoredRun) -> list[tuple[str, list[AssumptionRow]]]:
     """The assumptions by heading: volume and time, failures, investment, running costs, each variant."""
     groups: dict[str, list[AssumptionRow]] = {}
     for entry in _assumed(run):
-        groups.setdefault(_group(entry.key), []).append(_assumption(entry))
+        groups.setdefault(_group(entry.key), []).append(_assumption(entry, run.good))
     groups = {variant_label(title): lines for title, lines in groups.items()}
     first = ("Volume and time", "Failures", "Investment", "Running costs", "Exchange rates")
     return [
@@ -165,13 +166,14 @@ def input_value(key: str, value: Any) -> str:
     return ", ".join(map(say.stated, value)) if isinstance(value, list | tuple) else say.stated(value)
 
 
-def _assumption(entry: Assumption) -> AssumptionRow:
+def _assumption(entry: Assumption, good: Good) -> AssumptionRow:
     key, drawn, value = entry.key, entry.range, input_value(entry.key, entry.value)
     if entry.value is None:
         value = "not stated"
     elif entry.unit:
         value = f"{value}{say.gap}{entry.unit}"
-    last = words(key).split(": ", 1)[-1] if _group(key) == _parts(key)[0] else words(key)
+    last = words(key, good)
+    last = last.split(": ", 1)[-1] if _group(key) == _parts(key)[0] else last
     return AssumptionRow(
         key=key,
         anchor=anchor(ASSUMPTION, key),
@@ -216,7 +218,7 @@ NAMES = {
 }
 ENDS = {
     "cost_per_request": "cost of a request",
-    "cost_per_acceptable_output": "cost of an acceptable output",
+    "cost_per_acceptable_output": "cost of {a_good} output",
     "effective_cost_per_request": "cost with failures",
     "calls": "calls per request",
     "still_failing": "still failing",
@@ -257,13 +259,17 @@ def derivation_steps(run: StoredRun) -> list[DerivedLine]:
         return []
     goal = "payback_days" if "payback_days" in entries else "npv"
     wanted = _leading_to(goal, entries)
-    return [_derived(entry, entries, total=key in (goal, "npv")) for key, entry in entries.items() if key in wanted]
+    return [
+        _derived(entry, entries, run.good, total=key in (goal, "npv"))
+        for key, entry in entries.items()
+        if key in wanted
+    ]
 
 
 def derivation_lines(run: StoredRun) -> list[DerivedLine]:
     """The lines that are no steps, in order."""
     entries, steps = _entries(run), {line.key for line in derivation_steps(run)}
-    return [_derived(entry, entries) for key, entry in entries.items() if key not in steps]
+    return [_derived(entry, entries, run.good) for key, entry in entries.items() if key not in steps]
 
 
 def _entries(run: StoredRun) -> dict[str, Derivation]:
@@ -283,7 +289,7 @@ def _leading_to(goal: str, entries: Mapping[str, Derivation]) -> set[str]:
     return found
 
 
-def _derived(entry: Derivation, entries: Mapping[str, Derivation], *, total: bool = False) -> DerivedLine:
+def _derived(entry: Derivation, entries: Mapping[str, Derivation], good: Good, *, total: bool = False) -> DerivedLine:
     return DerivedLine(
         key=entry.key,
         anchor=anchor(LINE, entry.key),
@@ -292,25 +298,25 @@ def _derived(entry: Derivation, entries: Mapping[str, Derivation], *, total: boo
         numbers=entry.numbers.replace("-", say.minus).replace("<=", "≤"),
         # A typographic minus, and the number on the same line as its unit.
         result=re.sub(r"^-", say.minus, entry.result).replace(" ", say.gap, 1),
-        inputs=tuple(_inputs(entry, entries)),
+        inputs=tuple(_inputs(entry, entries, good)),
         total=total,
     )
 
 
-def _inputs(entry: Derivation, entries: Mapping[str, Derivation]) -> list[Markup]:
+def _inputs(entry: Derivation, entries: Mapping[str, Derivation], good: Good) -> list[Markup]:
     """Links to the inputs: to a line if there is one, otherwise to an assumption."""
     return [
-        link(LINE, name, _line_name(name))
+        link(LINE, name, _line_name(name, good))
         if name in entries and name != entry.key
-        else link(ASSUMPTION, name, words(name))
+        else link(ASSUMPTION, name, words(name, good))
         for name in entry.inputs
     ]
 
 
-def _line_name(key: str) -> str:
+def _line_name(key: str, good: Good) -> str:
     """What other lines call a line: `variants.tuned.cost_per_request` is `tuned: cost of a request`."""
     head, _, last = key.rpartition(".")
     owner = re.sub(r"^(variants|alternatives)\.|\.tuning$", "", head).replace("_", " ")
     if not head or last not in ENDS:
-        return NAMES.get(key) or words(key)
-    return f"{variant_label(owner.replace('parts.', ''))}: {ENDS[last]}"
+        return NAMES.get(key) or words(key, good)
+    return f"{variant_label(owner.replace('parts.', ''))}: {ENDS[last].format(a_good=A_GOOD[good])}"

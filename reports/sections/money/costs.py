@@ -10,9 +10,9 @@ from markupsafe import Markup
 from ....core import UNKNOWN, Row, decimals_beside, range_text, roughly, value_text
 from ....core import unbroken as say
 from ....evaluate import read_inputs
-from ....evaluate.results import Money, VariantCost
+from ....evaluate.results import Good, Money, VariantCost
 from ...stored import MOST_VARIANTS, StoredRun
-from ...words import variant_label
+from ...words import capital, variant_label
 from .assumptions import ASSUMPTION, LINE, traced
 
 Ends = tuple[float | None, float | None]
@@ -137,13 +137,13 @@ COUNTED = {
 }
 
 
-def cost_figure(failures: str | None) -> tuple[str, str]:
-    """The title and the key of the cost that counts.
+def cost_figure(failures: str | None, good: Good = "acceptable") -> tuple[str, str]:
+    """The title and the key of the cost that counts; `good` is what outputs are called that are no failures.
 
     If people repair failures, every output ends up acceptable and costs the request plus the repair. If failures are
     retried, the cost covers all calls and the failures that remain.
     """
-    return COUNTED.get(failures or "", ("Cost per acceptable output", "cost_per_acceptable_output"))
+    return COUNTED.get(failures or "", (f"Cost per {good} output", "cost_per_acceptable_output"))
 
 
 def counted_cost(money: Money, cost: VariantCost) -> tuple[str, float | None]:
@@ -154,7 +154,6 @@ def counted_cost(money: Money, cost: VariantCost) -> tuple[str, float | None]:
     return key, cost.effective_cost_per_request if money.failures in COUNTED else cost.cost_per_acceptable_output
 
 
-NONE = "none acceptable"
 # The deciding row of the cost table, by what happens to unacceptable outputs.
 COUNTS = {"ignore": "cost_per_request", "drop": "cost_per_acceptable_output"}
 
@@ -205,7 +204,8 @@ def cost_rows(money: Money, names: Sequence[str], ranges: Sequence[Ends] = ()) -
     """What one request costs with these variants, line by line; `ranges` are those of their costs, if they are shown."""
     variants, currency = [money.variants[name] for name in names], money.currency
     ends = COUNTS.get(money.failures, "effective_cost_per_request")
-    what = "Cost of one acceptable output" if ends in COUNTS.values() else "Cost of one request with failures"
+    one, none = f"Cost of one {money.good} output", f"none {money.good}"
+    what = one if ends in COUNTS.values() else "Cost of one request with failures"
     hosted = [cost for cost in variants if cost.machine_cost_per_day]
     shared = any(cost.cost_with_machines is not None for cost in hosted)
     counts = "cost_with_machines" if shared else ends
@@ -225,8 +225,8 @@ def cost_rows(money: Money, names: Sequence[str], ranges: Sequence[Ends] = ()) -
         row("input_tokens", "Tokens in the request", "", origin=ASSUMPTION),
         row("output_tokens", "Tokens in the answer", "", origin=ASSUMPTION),
         row("cost_per_request", "Cost of one request", currency),
-        row("acceptance", "Acceptable outputs", "share", origin=ASSUMPTION),
-        row("cost_per_acceptable_output", "Cost of one acceptable output", currency, missing=NONE),
+        row("acceptance", f"{capital(money.good)} outputs", "share", origin=ASSUMPTION),
+        row("cost_per_acceptable_output", one, currency, missing=none),
     ]
     if ends not in COUNTS.values():
         rows.append(row("effective_cost_per_request", "Cost of one request with failures", currency))
@@ -234,11 +234,11 @@ def cost_rows(money: Money, names: Sequence[str], ranges: Sequence[Ends] = ()) -
         rows.append(row("machine_cost_per_day", "Cost of machines per day", currency))
     if shared:
         at = f"including machines, at {say.count(money.requests_per_day)} requests a day"
-        rows.append(row("cost_with_machines", f"{what}, {at}", currency, missing=NONE))
+        rows.append(row("cost_with_machines", f"{what}, {at}", currency, missing=none))
     spans = [range_text(Row("range", "", None, currency, *ends), say) for ends in ranges]
     if any(spans):
         what += ", including machines" if shared else ""
-        label = f"{what}: range due to the acceptable share"
+        label = f"{what}: range due to the {money.good} share"
         rows.append(CostRow("range", label, tuple(span or "–" for span in spans)))
     return rows
 

@@ -7,10 +7,10 @@ from markupsafe import Markup
 from ....core import NEVER, Row, row_text
 from ....core import unbroken as say
 from ....evaluate import break_even, when_it_pays
-from ....evaluate.results import Money
+from ....evaluate.results import A_GOOD, BAD, Money
 from ...page import Section
 from ...stored import StoredRun
-from ...words import named, quoted, sentence, variant_label
+from ...words import capital, named, quoted, sentence, variant_label
 from .. import rivals
 from ..three_numbers import Side, cost_number
 from .assumptions import LINE, derivation_lines, derivation_steps, traced
@@ -32,7 +32,7 @@ def section(run: StoredRun) -> Section:
     """The section; without prices it explains what prices would add."""
     money = run.results.money
     if not money:
-        return Section("money", "Money", lead(run), "money", {"money": None})
+        return Section("money", "Money", lead(run), "money", {"money": None, "place": run.results.money_place})
     ways = alternative_rows(money, {rival.name for rival in run.rivals})
     shown: dict[str, Any] = {
         "money": money,
@@ -120,12 +120,12 @@ def _untold(run: StoredRun, money: Money) -> str:
     if money.failures != "drop" or not none:
         return "The costs cannot be calculated yet, because numbers are missing."
     who = " and ".join(named(name) for name in none)
-    return f"No output of {who} is acceptable, so there is no cost per acceptable output and no saving to calculate."
+    return f"No output of {who} is {run.good}, so there is no cost per {run.good} output and no saving to calculate."
 
 
 def _cost_sentence(run: StoredRun, money: Money, saved: float) -> str:
     """How much less one request costs, or one day if machines run all the time."""
-    unit = {"drop": "An acceptable output costs", "ignore": "A request costs"}.get(
+    unit = {"drop": f"{capital(A_GOOD[money.good])} output costs", "ignore": "A request costs"}.get(
         money.failures, "A request, including its failures, costs"
     )
     if money.requests_per_day is not None and any(cost.machine_cost_per_day for cost in money.variants.values()):
@@ -155,7 +155,7 @@ def money_rows(money: Money) -> list[Row]:
     """The known money figures, from the saving per request to the gain."""
     rows = [*_saving_rows(money), *_payback_rows(money)]
     if money.break_even_failure_cost is not None:
-        note = "per unacceptable output"
+        note = f"per {BAD[money.good]} output"
         label, least = "Cheaper to run above", money.break_even_failure_cost
         rows.append(Row("break_even_failure_cost", label, least, money.currency, note=note))
     over = "Gain" if money.horizon_days is None else f"Gain over {say.days(money.horizon_days)}"

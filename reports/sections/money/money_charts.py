@@ -9,7 +9,7 @@ from markupsafe import Markup
 from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN
 from ....evaluate import results as stored
-from ....evaluate.results import Money, NpvDistribution, PaybackDistribution
+from ....evaluate.results import A_GOOD, Money, NpvDistribution, PaybackDistribution
 from ...charts.axes import Figure, linear_axis, log_axis, render_figure
 from ...charts.plot import Band, Bin, Curve, Flag, curve_chart, distribution_chart
 from ...charts.rows import Bar, End, Row, Swing, rows_chart, tornado_chart
@@ -65,7 +65,7 @@ def parts_figure(run: StoredRun, money: Money) -> Markup:
         edges.append(at)
     rows.append(Row(run.label(str(run.candidate)), (Bar(0, end, "candidate"),), say.money(end, currency)))
     table.append((run.label(str(run.candidate)), say.money(end, currency)))
-    what = "an acceptable output" if money.failures == "drop" else "a request"
+    what = f"{A_GOOD[money.good]} output" if money.failures == "drop" else "a request"
     figure = Figure(
         f"Cost of {what}, from baseline to candidate", "; ".join(f"{name}: {value}" for name, value in table),
         ("Part", f"Cost of {what}"), tuple(table), id="parts",
@@ -304,7 +304,7 @@ def _swings(money: Money) -> list[_Swung]:
             for value, npv in zip(at, (bar.npv_low, bar.npv_high), strict=True)
         )
         if low.words != high.words:
-            swing = Swing(words(bar.key), (low, high))
+            swing = Swing(words(bar.key, money.good), (low, high))
             found.append(_Swung(swing, " to ".join(at), abs(bar.npv_high - bar.npv_low)))
     return sorted(found, key=lambda one: -one.width)
 

@@ -13,10 +13,10 @@ from markupsafe import Markup
 from ....core import as_json
 from ....core import unbroken as say
 from ....evaluate import BREAK_EVEN, Pair, always_cached, read_inputs
-from ....evaluate.results import FormulaInputs, Money, VariantInputs
+from ....evaluate.results import A_GOOD, FormulaInputs, Money, VariantInputs
 from ...page import Section
 from ...stored import StoredRun
-from ...words import named, variant_label
+from ...words import capital, named, variant_label
 
 DAYS_A_MONTH = 30.4375
 LONGEST = 36_525  # days: the longest horizon that `[roi]` accepts
@@ -107,7 +107,7 @@ def _acceptances(inputs: FormulaInputs, sources: Mapping[str, str]) -> Iterator[
     for role, name in _sides(inputs) if inputs.failures != "ignore" else ():
         value, key = inputs.variants[name].acceptance, f"{name}.acceptance"
         if value is not None:
-            label = f"Acceptable outputs of {variant_label(name)}"
+            label = f"{capital(inputs.good)} outputs of {variant_label(name)}"
             yield _field(key, role, "acceptance", label, "%", value, sources.get(key, ""), 0, 1, share=True)
 
 
@@ -214,6 +214,7 @@ def section(run: StoredRun) -> Section | None:
         "rows": doubt_rows(money, inputs),
         "cost_note": cost_note(inputs),
         "inputs": json_block(inputs),
+        "place": run.results.money_place,
     }
     return Section("what_if", "What if", lead(inputs), "what_if", shown)
 
@@ -276,7 +277,7 @@ def doubt_head(inputs: FormulaInputs) -> tuple[str, ...]:
 
 def cost_words(inputs: FormulaInputs) -> str:
     """The label of the deciding cost; a variant's name follows."""
-    return "Cost of an acceptable output with" if inputs.failures == "drop" else "Cost of a request with"
+    return f"Cost of {A_GOOD[inputs.good]} output with" if inputs.failures == "drop" else "Cost of a request with"
 
 
 def cost_note(inputs: FormulaInputs) -> str:
