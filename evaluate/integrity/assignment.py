@@ -14,7 +14,7 @@ import scipy.sparse as sparse
 
 # Words; in scripts without spaces between them, single characters.
 TOKEN = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Khmer}\p{Lao}\p{Myanmar}]|[\p{L}\p{M}\p{N}]+"
-LONGEST = 1_500  # characters of a text that are compared
+LONGEST = 1_000  # characters of a text that are compared
 SHIFTS = (1, -1, 2, -2, 3, -3)
 CHANCE = 8  # other requests, at random, that an output's own request is compared with
 MOST = 4_000  # outputs, at random, that are compared with all requests; a share is then known to two points
@@ -95,7 +95,7 @@ class Requests:
     def _nearest(self, written: Sequence[sparse.csr_matrix], some: np.ndarray) -> np.ndarray:
         """`(m, 2)`: the two other rows that share the most of the rarest words of these outputs, as time allows."""
         ours = sparse.csr_matrix(sparse.hstack([texts[some] for texts in written]))
-        theirs = sparse.csr_matrix(sparse.hstack([side.texts for side in self._sides]))
+        theirs = self._both
         products = ours.getnnz(axis=0).astype(np.int64) * theirs.getnnz(axis=0)
         rarest = np.argsort(products, kind="stable")
         few = np.zeros(len(products), np.float32)
@@ -110,6 +110,11 @@ class Requests:
             nearest[found, place] = best[found]
             shared.data[shared.col == nearest[shared.row, place]] = 0.0
         return nearest
+
+    @cached_property
+    def _both(self) -> sparse.csr_matrix:
+        """The words of references and requests side by side."""
+        return sparse.csr_matrix(sparse.hstack([side.texts for side in self._sides]))
 
 
 def _run(there: np.ndarray, own: np.ndarray) -> np.ndarray:

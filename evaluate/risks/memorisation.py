@@ -123,10 +123,10 @@ def recitable(train_outputs: Texts, train_groups: Groups = None) -> set[str]:
 
 def recited(texts: Texts, known: set[str], inputs: Texts | None = None) -> np.ndarray:
     """Whether each text, of any length, is one of the `known` texts, and its own input does not contain it."""
-    given = _words(inputs if inputs is not None else [""] * len(texts))
-    return np.array(
-        [text in known and text not in asked for text, asked in zip(_words(texts), given, strict=True)], bool
-    )
+    found = np.zeros(len(texts), bool)
+    for row, text in enumerate(_words(texts) if known else ()):
+        found[row] = text in known and (inputs is None or text not in _words([inputs[row]])[0])
+    return found
 
 
 def _words(texts: Texts) -> list[str]:
