@@ -94,12 +94,13 @@ def measure_near_misses(
 ) -> NearMisses | None:
     """The near misses made of a sample of the outputs in `pairs` that follow the must rules, and those that `style` catches.
 
-    The order of the rows does not matter. None if there are none, or if the style has no `must` rule.
+    The order of the rows does not matter. None if there are none, if the style has no `must` rule, or if one compares final
+    answers: a fault in what leads to the answer is none for it.
     """
     must_rules = [check for check in style.checks if check.level == "must"]
     musts = [check.id for check in must_rules]
     columns = pair_columns(sample(pairs, seed=seed).head(_MADE_FROM), count_tokens=count_tokens)
-    if not musts or not len(columns.output):
+    if not musts or not len(columns.output) or any(check.kind == "final_answer" for check in must_rules):
         return None
     right = check_columns(columns, style).shares()["acceptable"].fill_null(True)
     columns = columns.changed(right.arg_true().to_list(), columns.output.filter(right))

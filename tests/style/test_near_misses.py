@@ -139,7 +139,16 @@ def test_rules_of_form_name_the_rule_that_would_compare_outputs_with_references(
     assert found.caught > 0.95
 
 
-def test_a_style_without_must_rules_has_no_score():
+def test_where_similarity_alone_compares_people_would_see_more():
+    rows = pairs([(f"{n}: {NAMES[n % 12]}, {FOODS[n % 4]}", FORMS[4][0](n)) for n in range(60)])
+    found = measure_near_misses(rows, parse_style("checks: [{kind: similar, at_least: 0.2}]"))
+    assert found.rule == "people"
+    assert found.unseen.endswith("Similarity does not show that; votes of people do.")
+
+
+def test_a_style_without_must_rules_or_for_final_answers_has_no_score():
+    final = parse_style("checks: [{kind: final_answer, take: last_number}]")
+    assert measure_near_misses(restaurants(), final) is None
     advice = parse_style("checks: [{kind: length, unit: words, max: 3, level: should}]")
     assert measure_near_misses(restaurants(), advice) is None
 
