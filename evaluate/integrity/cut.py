@@ -12,6 +12,7 @@ MOST = 0.02  # of the outputs may be cut, as where the provider says so
 FINAL = 0.01  # of the references: from this share on, a last character is one that texts end in
 LETTER, DIGIT = "a", "0"
 CLOSED = 0.9  # of the references end otherwise than in a letter: only then is the end a sign that a text is whole
+WHOLE = 0.1  # of the outputs at one length may be references: if more are, others are not cut there either
 HALF = 0.5  # of texts cut at random, more end in mid-word: words have five letters
 NARROW = 0.15  # standard deviation by mean: texts of N tokens differ this little in characters
 NARROWER = 0.5  # than the lengths of the references
@@ -45,6 +46,7 @@ def find_cut(
     closed = common[ends.name].implode()
     tells = float(ends.is_in(closed).mean() or 0.0) >= CLOSED  # type: ignore[arg-type]
     mid_sentence = ~_end(texts).is_in(closed).to_numpy() & tells
+    whole = texts.is_in(written.implode()).to_numpy()
     characters = texts.str.len_chars().to_numpy()
     units: list[tuple[Literal["characters", "tokens"], np.ndarray]] = [
         ("characters", characters), ("tokens", tokens.fill_null(0).to_numpy())
@@ -52,7 +54,7 @@ def find_cut(
     for unit, length in units:
         most = int(length[asked].max())
         pile = asked & (length == most)
-        if not most or texts.filter(pl.Series(pile)).n_unique() < least:
+        if not most or whole[pile].mean() > WHOLE or texts.filter(pl.Series(pile)).n_unique() < least:
             continue
         if mid_sentence[pile].mean() >= HALF or _mid_word(texts, pile, written, inputs) >= HALF:
             return Cut(np.flatnonzero(pile), most, unit)
