@@ -28,7 +28,7 @@ STEPS = {
     "similarity": ("tuneworth.evaluate.evaluation", ("item_similarity",)),
     "intervals, lengths": ("tuneworth.evaluate.evaluation", ("quality_of",)),
     "two-sample test": ("tuneworth.evaluate.scores.quality", ("two_sample",)),
-    "comparison": ("tuneworth.evaluate.evaluation", ("compare_variants",)),
+    "comparison": ("tuneworth.evaluate.compared", ("compare_variants",)),
     "money, risks, verdict": ("tuneworth.evaluate.evaluation", ("compute_money", "assess_risks", "decide")),
     "write": ("tuneworth.project.evaluation.collected", ("write_evaluated", "_write_pairs")),
     "report": ("tuneworth.project.evaluation.report", ("report_run",)),

@@ -98,6 +98,7 @@ from .run_files import MISPAIRED as MISPAIRED
 from .run_files import PAIRS as PAIRS
 from .run_files import SET_ASIDE as SET_ASIDE
 from .run_files import check_rows as check_rows
+from .run_files import copied_in_train as copied_in_train
 from .run_files import ledger_files as ledger_files
 from .run_files import pairs_kind as pairs_kind
 from .run_files import parts_of_ids as parts_of_ids

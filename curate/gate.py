@@ -92,6 +92,8 @@ def rule_faults(style: StyleInUse | None) -> list[Obstacle]:
     text = measured.sentence.rstrip(".")
     remedy = (
         "add a rule about content to the style, such as `grounded` or `covers`, then run `tuneworth evaluate` again"
+        if not measured.refuses
+        else "check the rules that the examples' own outputs break (`tuneworth style check` lists them), then run again"
     )
     return [Obstacle("rules", f"{text[:1].lower()}{text[1:]}", remedy)]
 

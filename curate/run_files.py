@@ -30,6 +30,7 @@ LEDGER_SCHEMA = {
 }
 _ADDED = ("content", "placed", "fixed")  # columns that ledgers of earlier versions lack
 MISPAIRED = "quality:mispaired"  # the rule of kept rows whose output fits the request of another row better
+STATED = "stated_split"  # the rule of rows stated for train that repeat one stated for validation or test
 LEDGER, CURATED_SUMMARY = "curate/ledger.parquet", "curate/summary.json"
 # Kinds of files, as the schemas name them.
 PAIRS, SET_ASIDE, GIVEN = "curate/SPLIT.jsonl", "curate/set_aside.jsonl", "evaluate/pairs.jsonl"
@@ -174,6 +175,14 @@ def read_ledger(run: Path, columns: Sequence[str] | None = None, where: pl.Expr 
 def read_ledger_file(file: Path, columns: Sequence[str], where: pl.Expr) -> pl.DataFrame:
     """As `read_ledger`, of one of the run's `ledger_files`."""
     return _read(_scanned([file]), file, columns, where)
+
+
+def copied_in_train(run: Path) -> list[str]:
+    """The ids of the held-out rows that rows stated for train repeat: a model trained on these knows their answers."""
+    if not (read_summary(run).get("rules") or {}).get(STATED):
+        return []
+    rows = read_ledger(run, ["other_id"], pl.col("rule") == STATED)
+    return rows["other_id"].drop_nulls().unique(maintain_order=True).to_list()
 
 
 def _read(rows: pl.LazyFrame, file: Path, columns: Sequence[str] | None, where: pl.Expr | None) -> pl.DataFrame:

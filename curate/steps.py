@@ -19,10 +19,11 @@ from .mispaired import Mispaired, find_mispaired
 from .paraphrases import Meaning, load_embedding
 from .read import RawPairs, salted
 from .records import Certificate
-from .run_files import MISPAIRED
+from .run_files import MISPAIRED, STATED
 from .settings import CurateSettings
 from .split import (
     LOOK_FIRST,
+    SPLITS,
     Answers,
     Crossing,
     PinnedSplits,
@@ -231,7 +232,22 @@ def certify(
             pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated, share=share
         )
         certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
-    return CertifiedPairs(divided.table, divided.kept, divided.outcomes, divided.placed, certificate)
+    by_data = np.where(pairs.decided.side < 0, given_sides(pairs.corpus.pairs["split"]), -1)
+    outcomes = _leaked_as_stated(divided.outcomes, by_data, divided.table)
+    return CertifiedPairs(divided.table, divided.kept, outcomes, divided.placed, certificate)
+
+
+def _leaked_as_stated(outcomes: Outcomes, stated: np.ndarray, table: pl.DataFrame) -> Outcomes:
+    """The rows dropped from a stated train split since they repeat a row stated for validation or test, marked as leaked.
+
+    They are not only duplicates: a model that was trained on the split as stated knows these held-out rows.
+    """
+    train, dropped = SPLITS.index("train"), np.isin(outcomes.outcome, ("duplicate", "leaked")) & (outcomes.other >= 0)
+    rows = np.flatnonzero(dropped & (stated == train) & (stated[outcomes.other] > train))
+    others, similarity = outcomes.other[rows], outcomes.similarity[rows]
+    held = zip(table["id"].gather(others), stated[others], strict=True)
+    evidence = [f'Stated for train, but repeats "{name}", which is stated for {SPLITS[side]}.' for name, side in held]
+    return outcomes.mark(rows, "leaked", rule=STATED, evidence=evidence, other=others, similarity=similarity)
 
 
 def _search(corpus: Corpus, divided: SplitPairs, settings: CurateSettings) -> tuple[Certificate, Crossing, Answers]:

@@ -16,6 +16,7 @@ from .paraphrases import meaning_sentence
 from .read import RawPairs
 from .records import Certificate, Paraphrases
 from .row_records import PersonalData
+from .run_files import STATED
 from .settings import CurateSettings
 from .split import Ties, answers_in_train, effective_size
 from .steps import CertifiedPairs
@@ -51,6 +52,7 @@ def find_warnings(
         *_amount(raw, kept),
         *_identifiers(pairs.identifier_like, identifiers),
         *_outputs(raw, canned),
+        *_stated(certified),
         *_answers(certified.certificate, kept["split"]),
         *_meaning(meaning, settings),
         *_weight(kept, placed.components()[certified.outcomes.kept]),
@@ -79,6 +81,20 @@ def _amount(raw: RawPairs, kept: pl.DataFrame) -> Iterator[tuple[str, str]]:
         yield (
             "few_groups",
             f"Only {say.count(groups, 'group')}: the splits are coarse, and results for new groups are uncertain.",
+        )
+
+
+def _stated(certified: CertifiedPairs) -> Iterator[tuple[str, str]]:
+    """Rows stated for train that repeat held-out rows: only a model trained without them can be tested."""
+    outcomes = certified.outcomes
+    rows = np.flatnonzero(outcomes.rule == STATED)
+    if len(rows):
+        held = certified.table["split"].gather(np.unique(outcomes.other[rows]))
+        yield (
+            "stated_split",
+            f"{say.count(len(rows), 'row')} stated for train repeat{'s' * (len(rows) == 1)} rows stated for test or validation "
+            f"({say.count(int((held == 'test').sum()))} of the {say.count(int((certified.kept['split'] == 'test').sum()))} "
+            "test rows) and left train. A model that was trained on them elsewhere is compared without these test rows.",
         )
 
 

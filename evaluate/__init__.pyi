@@ -155,6 +155,7 @@ from .statistics.paired import significant as significant
 from .variants import Variant as Variant
 from .variants import plan_variants as plan_variants
 from .verdict.first_steps import RISK_ADVICE as RISK_ADVICE
+from .verdict.integrity import finding_words as finding_words
 from .verdict.invalid import cause_words as cause_words
 from .verdict.invalid import tells as tells
 from .verdict.money_sentences import futures_clause as futures_clause

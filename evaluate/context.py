@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ..curate import Curation
-from .results import LearningCurve, Problem, Provenance, Risk, Training
+from .results import IntegrityFinding, LearningCurve, Problem, Provenance, Risk, Training
 from .risks.overfitting import Outcomes
 
 
@@ -16,7 +16,9 @@ class RunContext:
 
     `left_out` are the rivals that were not measured, each with the reason; `on_train` are the candidate's outcomes on
     train pairs; `forgetting` compares its general abilities with those of its base model. `identifiers`
-    are the fields that do not make a request another one.
+    are the fields that do not make a request another one. `copied` are the ids of held-out pairs that rows stated for train
+    repeat: a model trained elsewhere is compared without them; `leaked` says that this was done in
+    an earlier evaluation of the same outputs.
     """
 
     data: Curation | None = None
@@ -28,6 +30,8 @@ class RunContext:
     on_train: Outcomes | None = None
     forgetting: Risk | None = None
     learning_curve: LearningCurve | None = None
+    copied: Sequence[str] = ()
+    leaked: Sequence[IntegrityFinding] = ()
     identifiers: Sequence[str] = ()
     project: str = ""
     created: str = ""

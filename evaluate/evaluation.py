@@ -19,6 +19,7 @@ from ..style import (
 )
 from .compared import Scored, compare_with_rivals
 from .context import RunContext
+from .integrity.find import find_integrity, without_copied
 from .money.inputs.settings import RoiSettings
 from .outputs.table import Raw
 from .results import (
@@ -77,6 +78,7 @@ def evaluate_outputs(
     comparison, no money and no verdict. Pure: the same input gives the same results.
     """
     context = context or RunContext()
+    pairs, raw, leaked = without_copied(pairs, raw, context, candidate)
     pairs = with_references(pairs, style, context.identifiers)
     contest = enter(
         pairs, raw, style, candidate=candidate, baseline=baseline, settings=settings,
@@ -88,7 +90,8 @@ def evaluate_outputs(
     similarity = similarities_of(contest.scores, references)
     groups, requests = grouped_requests(pairs, context.identifiers)
     scored = Scored(contest, pairs, scored_rows(contest.scores), groups, style, references, similarity, seed)
-    results = _results(scored, written, raw, requests, context)
+    integrity = [*(leaked or context.leaked), *find_integrity(contest.raws, contest.scores, pairs, context.train)]
+    results = replace(_results(scored, written, raw, requests, context), integrity=integrity)
     names = untrained_names(list(contest.raws.values()), candidate=contest.candidate, baseline=baseline)
     compared = contest.candidate in contest.scores and bool(names)
     if compared:

@@ -53,11 +53,21 @@ class Discrimination(Passing):
         return self.difference < ENOUGH - 1e-9  # a difference of 20 points must not depend on the last bit of a float
 
     @property
+    def refuses(self) -> bool:
+        """Whether the rules refuse nearly all outputs, right ones as well."""
+        return self.own < ENOUGH
+
+    @property
     def sentence(self) -> str:
         """The result in a sentence; where the rules hardly discriminate, it says so."""
         own, shuffled = say.percent(self.own), say.percent(self.shuffled)
         if not self.weak:
             return f"The rules accept {own} of the examples' own outputs and {shuffled} of answers to other requests."
+        if self.refuses:
+            return (
+                f"These rules refuse nearly every output: they accept {own} of the examples' own and {shuffled} of answers to "
+                "other requests."
+            )
         if self.shuffled >= self.own / 2:
             return f"These rules accept {shuffled} of answers to other requests: they check form only."
         return (

@@ -1,8 +1,8 @@
 """The outputs of variants: the table that all share, one variant's before they are scored, and as a run keeps them."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,12 @@ class Raw:
             search=variant.search,
             template=self.template,
         )
+
+    def without(self, ids: Collection[str]) -> "Raw":
+        """The variant without its outputs for these pairs."""
+        kept = ~self.outputs["id"].is_in(ids)
+        calls = None if self.calls is None else self.calls.filter(kept)
+        return replace(self, outputs=self.outputs.filter(kept), calls=calls)
 
 
 @dataclass(frozen=True)

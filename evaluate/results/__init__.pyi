@@ -17,6 +17,9 @@ from .correctness import Errors as Errors
 from .correctness import PartDifference as PartDifference
 from .correctness import PartScore as PartScore
 from .correctness import VariantCorrectness as VariantCorrectness
+from .integrity import IntegrityEffect as IntegrityEffect
+from .integrity import IntegrityFinding as IntegrityFinding
+from .integrity import IntegrityKind as IntegrityKind
 from .judgements import Agreement as Agreement
 from .judgements import ApartOutput as ApartOutput
 from .judgements import Choices as Choices

@@ -8,6 +8,7 @@ from ...curate import Curation
 from ...style import StyleInUse
 from .comparison import Comparison, Rival, Routing, Slice
 from .correctness import Correctness
+from .integrity import IntegrityFinding
 from .judgements import Judgements
 from .money import Money
 from .quality import A_GOOD, Good, Quality, Reference, Requests, Share, Speed, Tokens, Way
@@ -355,6 +356,9 @@ class Results(Record):
     """How the requests of the test pairs repeat; results of earlier versions do not have it."""
     correctness: Correctness | None = None
     """How often the outputs are right, by class or field; omitted unless a must rule compares them with references."""
+    integrity: Sequence[IntegrityFinding] = ()
+    """Outputs that are not whole answers of their variant to their own requests, and test pairs left out; results of earlier
+    versions do not have it."""
     comparison: Comparison | None
     """Paired comparison of the candidate with the baseline; null if either is missing."""
     guide_comparison: Comparison | None = None

@@ -1,5 +1,6 @@
-"""Memorisation: test outputs that repeat rare passages of train outputs word for word."""
+"""Memorisation: test outputs that repeat train outputs, or rare passages of them, word for word."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ MUCH = 0.05  # this many more copies than in the references deserve a warning, e
 # pairs the others show it; beyond, they are no picture of the test set. In the example 5% of the references do.
 REFERENCES_COPY = 0.2
 MOST_RECITED = 0.02  # of the pairs, as for the certificate of the split
+MORE_WHOLE = 0.1  # of the outputs are whole train outputs, above the references: short texts coincide now and then
 SHORT_WORDS = 5  # shorter outputs, such as labels, are equal without being recited
 PART = 2**24  # bytes of train text processed at once: about 0.5 GB of words and numbers
 SIEVE = 2**22  # filter slots by the last bits of a run; with 200,000 runs of 2,000 test outputs, 1 in 20 others passes
@@ -45,9 +47,10 @@ def assess_memorisation(
     """The risk `memorisation`: copies of train outputs beyond those in the references of the same pairs.
 
     `references`, `outputs`, `inputs` and `groups` belong to the same test pairs, in the same order; None as a reference
-    or an output drops its pair. `over` if the lower end of the paired difference is above 0; not checked if more than a
-    fifth of the references copy train themselves, or instead of ok if more than 2% of the outputs are whole train outputs
-    where the reference is one too. `recited` counts these among `n` pairs.
+    or an output drops its pair. `over` if the lower end of the paired difference is above 0, or that in outputs of any length
+    which are whole train outputs is above 10 points; not checked if more than a fifth of the references copy train
+    themselves, or instead of ok if more than 2% of the outputs are whole train outputs where the reference is one too.
+    `recited` counts these among `n` pairs.
     """
     if not train_outputs or references is None or outputs is None:
         return risk_entry(
@@ -64,8 +67,17 @@ def assess_memorisation(
     compared = None if inputs is None else [inputs[i] for i in kept] * 2
     both = copies_of(texts, train_outputs, inputs=compared, train_groups=train_groups)
     theirs, ours = both[: len(kept)], both[len(kept) :]
-    recited = _recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
-    counts: dict[str, Any] = {"recited": recited, "n": len(kept)}
+    both_recited = _both_recited(train_outputs, [references[i] for i in kept], [outputs[i] for i in kept])
+    counts: dict[str, Any] = {"recited": both_recited, "n": len(kept)}
+    ids = None if groups is None else [groups[i] for i in kept]
+    known = recited(texts, recitable(train_outputs, train_groups), compared)
+    whole = compare(known[: len(kept)], known[len(kept) :], ids, seed=seed)
+    if known[: len(kept)].mean() <= REFERENCES_COPY and (whole.low or 0.0) > MORE_WHOLE:
+        return risk_entry(
+            "memorisation", "over", whole.difference, 0.0, evidence=f"{int(known[len(kept) :].sum())} of {len(kept)} outputs are "
+            f"train outputs word for word; {int(known[: len(kept)].sum())} of the references are",
+            unit="share", measured=True, low=whole.low, high=whole.high, **counts,
+        )  # fmt: skip
     if theirs.mean() > REFERENCES_COPY:
         return risk_entry(
             "memorisation", evidence=f"{int(theirs.sum())} of {len(kept)} references repeat {COPIED_WORDS} or more consecutive "
@@ -73,14 +85,14 @@ def assess_memorisation(
             to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
             **counts,
         )  # fmt: skip
-    comparison = compare(theirs, ours, None if groups is None else [groups[i] for i in kept], seed=seed)
+    comparison = compare(theirs, ours, ids, seed=seed)
     over = comparison.low is not None and comparison.low > 0
     warned = (comparison.difference or 0.0) > MUCH
     repeat = "output repeats" if len(kept) == 1 else "outputs repeat"
-    if recited > MOST_RECITED * len(kept) and not over and not warned:
+    if both_recited > MOST_RECITED * len(kept) and not over and not warned:
         return risk_entry(
-            "memorisation", evidence=f"{recited} of {len(kept)} outputs are train outputs word for word where the reference is "
-            "one too, so a model that recites cannot be told from one that answers",
+            "memorisation", evidence=f"{both_recited} of {len(kept)} outputs are train outputs word for word where the reference "
+            "is one too, so a model that recites cannot be told from one that answers",
             to_check="split so that no answer of test is in train (`group` or `tie_outputs`), then train and evaluate again",
             **counts,
         )  # fmt: skip
@@ -92,11 +104,29 @@ def assess_memorisation(
     )  # fmt: skip
 
 
-def _recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
+def _both_recited(train_outputs: Texts, references: Texts, outputs: Texts) -> int:
     """How many outputs are whole train outputs of more than five words, where the reference is one too."""
     known = set(_words(train_outputs))
     pairs = zip(_words(references), _words(outputs), strict=True)
     return sum(ours in known and theirs in known and ours.count(" ") >= SHORT_WORDS for theirs, ours in pairs)
+
+
+def recitable(train_outputs: Texts, train_groups: Groups = None) -> set[str]:
+    """The train outputs, as their words, that belong to a text: those in few groups, as `copies_of` counts."""
+    codes, count = group_codes(train_groups, len(train_outputs))
+    owners = defaultdict(set)
+    for text, code in zip(_words(train_outputs), codes.tolist(), strict=True):
+        owners[text].add(code)
+    most = max(FEWEST_OWNERS, STYLE_SHARE * count)
+    return {text for text, groups in owners.items() if text and len(groups) <= most}
+
+
+def recited(texts: Texts, known: set[str], inputs: Texts | None = None) -> np.ndarray:
+    """Whether each text, of any length, is one of the `known` texts, and its own input does not contain it."""
+    found = np.zeros(len(texts), bool)
+    for row, text in enumerate(_words(texts) if known else ()):
+        found[row] = text in known and (inputs is None or text not in _words([inputs[row]])[0])
+    return found
 
 
 def _words(texts: Texts) -> list[str]:

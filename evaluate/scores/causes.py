@@ -99,7 +99,7 @@ def _cause(
 
 def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
     """What became of the outputs that ended in another way than by an answer."""
-    table, written = one.scores.table, _as_written(one.scores.table)
+    table, written = one.scores.table, as_written(one.scores.table)
     ends = pl.Series([finish_word(word) for word in table["finish_reason"]], dtype=pl.String)
     blank = written.fill_null("").str.strip_chars() == ""
     cut = (ends == CUT).fill_null(False)
@@ -124,7 +124,7 @@ def _by_end(one: Given, pairs: pl.DataFrame) -> list[Cause]:
     return found
 
 
-def _as_written(table: pl.DataFrame) -> pl.Series:
+def as_written(table: pl.DataFrame) -> pl.Series:
     """The outputs before any repair."""
     return table.select(pl.coalesce("raw", "output"))["raw"] if "raw" in table.columns else table["output"]
 
@@ -166,7 +166,7 @@ def _enough_tokens(
 
 
 def _same_text(one: Given, pairs: pl.DataFrame) -> list[Cause]:
-    texts = [text.strip() for text in _as_written(one.scores.table).drop_nulls()]
+    texts = [text.strip() for text in as_written(one.scores.table).drop_nulls()]
     written = [text.strip() for text in pairs["output"].drop_nulls()]
     if len(texts) < FEWEST_LONG:
         return []
@@ -207,7 +207,7 @@ def _are_references(one: Given, pairs: pl.DataFrame) -> bool:
 
 
 def _first_samples(one: Given) -> pl.Series:
-    return _as_written(one.scores.table).gather_every(one.scores.samples).str.strip_chars()
+    return as_written(one.scores.table).gather_every(one.scores.samples).str.strip_chars()
 
 
 def _long_free(texts: pl.Series) -> pl.Series:

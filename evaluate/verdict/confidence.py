@@ -28,6 +28,8 @@ AGAINST_TUNING = {
     "foreign_guide": "the guide is not the team's own",
 }
 AGAINST_BOTH = {
+    "refused": "the rules refuse most of what people wrote",
+    "integrity": "some outputs may not answer their own requests",
     "template": "the rules can be met without any model",
     "one_repaired": "only one side was repaired",
     "few_cases": "there are few independent cases",

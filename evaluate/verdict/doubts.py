@@ -8,8 +8,9 @@ from ...curate import answers_in_train
 from ..results import Assumption, Comparison, Decision, Results, VerdictFlip
 from ..statistics.paired import significant
 from .evidence import Evidence
+from .integrity import finding_words
 from .money_sentences import input_name
-from .names import by_tuneworth, capital, listed, repaired, scored_name, variant_name
+from .names import by_tuneworth, capital, listed, repaired, scored_name, sentence, variant_name
 from .sentences import groups_of_similar
 
 WEAK_BASELINE = 0.5
@@ -19,7 +20,7 @@ FEW_GROUPS = 20
 # intervals are an eighth wider (the square root). Below it, the problem is the number of cases, not their groups.
 COSTLY_GROUPS = 1.25
 WIDE = 0.2
-DEFECTIVE_REFERENCES = 0.9
+HALF, DEFECTIVE_REFERENCES = 0.5, 0.9
 OFTEN_USED = 3
 CLOSE_BY = 0.15  # most estimates are off by at least this much
 UNSTABLE = 0.1
@@ -64,6 +65,11 @@ class _Case:
     def ahead(self) -> bool:
         """Whether the candidate is better than its strongest rival."""
         return self.evidence.strongest.value > 0
+
+    def concerns(self, name: str) -> bool:
+        """Whether one of the two compared variants is this one, or made from it."""
+        pair = (self.evidence.baseline, self.evidence.candidate)
+        return any(name in (one, *self.results.variants[one].of) for one in pair if one in self.results.variants)
 
     @property
     def assumptions(self) -> Sequence[Assumption]:
@@ -149,6 +155,23 @@ def _one_repaired(case: _Case) -> str | None:
     if any("+ repair" in name for name in (chosen, *case.results.variants)):
         return None  # derived repairs are tried for both sides
     return f"Only the outputs of {variant_name(chosen)} were repaired; the same repair may help {variant_name(other)} as much."
+
+
+def _refused(case: _Case) -> str | None:
+    """The rules refuse half of what people wrote, so they decide by something else than what people want."""
+    share = None if case.results.reference is None else case.results.reference.acceptable.share
+    if share is None or share >= HALF:
+        return None
+    return (
+        f"The rules refuse {say.percent(1 - share)} of the test set's own references, which people wrote, so they measure "
+        "something else than what people accept."
+    )
+
+
+def _integrity(case: _Case) -> str | None:
+    """Some outputs seem to answer other requests."""
+    found = next((one for one in case.results.integrity if one.effect == "doubt" and case.concerns(one.variant)), None)
+    return None if found is None else sentence(finding_words(found, f" of {variant_name(found.variant)}"))
 
 
 def _weak_baseline(case: _Case) -> str | None:
@@ -251,7 +274,7 @@ def _unstable(case: _Case) -> str | None:
 
 def _references(case: _Case) -> str | None:
     share = None if case.results.reference is None else case.results.reference.acceptable.share
-    if share is None or share >= DEFECTIVE_REFERENCES:
+    if share is None or share >= DEFECTIVE_REFERENCES or share < HALF:
         return None
     return (
         f"Only {say.percent(share)} of the test set's references are acceptable, so the style schema may be stricter than "
@@ -375,6 +398,8 @@ def _contradicted(case: _Case) -> str | None:
 
 # By kind: those that could flip the verdict before those that only weaken it.
 DOUBTS: dict[str, Callable[[_Case], str | None]] = {
+    "refused": _refused,
+    "integrity": _integrity,
     "contradicted": _contradicted,
     "template": _template,
     "slice": _slice,

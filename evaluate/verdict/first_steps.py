@@ -31,7 +31,7 @@ REMEDIES = {
 # Doubts that come before acting on any decision but to keep prompting, and before acting on fine-tune alone.
 BEFORE_ANY = ("template", "answers_in_train")
 BEFORE_TUNING = (
-    *BEFORE_ANY, "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
+    *BEFORE_ANY, "refused", "cheaper_way", "one_repaired", "weak_baseline", "foreign_guide", "few_cases", "reused", "near_flip"
 )  # fmt: skip
 NOT_VALID = "Until this is fixed, the numbers answer a different question."
 ON_PART = "What more examples of that part bring was not measured."
@@ -281,8 +281,11 @@ def _words(evidence: Evidence, kind: str, decision: Decision) -> tuple[str, str]
         case "warned":
             warned = next(risk.id for risk in evidence.results.risks if risk.status == "warn")
             return RISK_ADVICE.get(warned, ""), f"The risk does not show in the {evidence.results.good} share."
-        case "references":
+        case "references" | "refused":
             return _references(evidence), f"It changes what counts as {evidence.results.good}."
+        case "integrity":
+            do = "read these outputs next to their requests, and find out where they come from"
+            return do, "How the variant answers these requests is not known."
         case "style":
             do = "review the rules in the style file and set `reviewed: true` there"
             return do, f"It changes what counts as {evidence.results.good}."

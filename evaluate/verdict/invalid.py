@@ -7,6 +7,7 @@ from ...core import Row, quote, row_text, say
 from ...curate import Obstacle, leaks, rule_faults
 from ..results import Agreement, Cause, Quality, Raters, Results
 from .evidence import Fault, same_model
+from .integrity import integrity_faults, integrity_lines
 from .names import compared, listed, scored_name, variant_name
 from .sentences import HABITS, TELLING
 
@@ -25,9 +26,9 @@ def found_invalid(results: Results) -> list[Fault]:
     """The problems that the caller found (`validity`), and those that the results show, with their remedies.
 
     These are leakage, rules that accept every output or answers to other requests, answers that were recited, outputs
-    that are missing, cut, unscored or not a variant's own, people who judge otherwise than the rules, a guide that is
-    empty, cut off or without effect, different settings, and no acceptable output at all. Invalid data come first, as
-    they make the comparison invalid too, and a training that failed comes last.
+    that are missing, cut, unscored, not a variant's own or answers to other requests, people who judge otherwise than the
+    rules, a guide that is empty, cut off or without effect, different settings, and no acceptable output at all. Invalid
+    data come first, as they make the comparison invalid too, and a training that failed comes last.
     """
     faults = [Fault(problem.what, problem.text) for problem in results.validity]
     if not any(fault.what == "data" for fault in faults):
@@ -177,13 +178,15 @@ def cause_words(found: Cause, whose: str = "") -> str:
 
 
 def cause_lines(results: Results) -> list[str]:
-    """What the two compared variants did instead of answering, as clauses: where it is a tenth of their outputs or more."""
-    return [
+    """What the two compared variants did instead of answering, as clauses: where it is a tenth of their outputs or more; and
+    what else their outputs are."""
+    habits = [
         cause_words(found, f" of {variant_name(name)}")
         for name in compared(results)
         for found in results.quality[name].causes
         if found.cause in HABITS and tells(found)
     ]
+    return [*habits, *integrity_lines(results, _all_roots(results))]
 
 
 def tells(found: Cause) -> bool:
@@ -196,12 +199,19 @@ def _causes(results: Results) -> list[Fault]:
     baseline, candidate = compared(results)
     found = [each for name in (candidate, baseline) for each in _incomplete(results, name)]
     faults = [fault for _, fault in sorted(found, key=lambda each: -each[0])]
-    for name in dict.fromkeys((*_roots(results, candidate), *_roots(results, baseline))):
+    faults += integrity_faults(results, _all_roots(results))
+    for name in _all_roots(results):
         tuned = name in _roots(results, candidate)
         for cause in results.quality[name].causes if name in results.quality else ():
             fault = _foreign(results, name, cause, tuned=tuned)
             faults += [fault] if fault else []
     return faults
+
+
+def _all_roots(results: Results) -> list[str]:
+    """The variants that the two compared ones come from, those of the candidate first."""
+    baseline, candidate = compared(results)
+    return list(dict.fromkeys((*_roots(results, candidate), *_roots(results, baseline))))
 
 
 def _roots(results: Results, name: str) -> Sequence[str]:

@@ -172,6 +172,7 @@ def _measured(results: Results | None) -> dict[str, Any]:
         "forgetting": next(
             (risk for risk in results.risks if risk.id == "forgetting" and risk.areas is not None), None
         ),
+        "leaked": [found for found in results.integrity if found.what == "leaked"],
         "left_out": [(row.name, row.why or "") for row in results.rivals if not row.measured],
     }
 

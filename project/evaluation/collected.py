@@ -22,7 +22,16 @@ from ...core import (
     say,
     write_whole,
 )
-from ...curate import DataSettings, RawPairs, file_stamps, is_curated, read_frame, read_pairs, unchanged
+from ...curate import (
+    DataSettings,
+    RawPairs,
+    copied_in_train,
+    file_stamps,
+    is_curated,
+    read_frame,
+    read_pairs,
+    unchanged,
+)
 from ...evaluate import (
     NO_MODEL,
     Evaluated,
@@ -160,7 +169,11 @@ def evaluate_collected(
     rules, repairs = judged_by(names, call, project)
     settings = None if project is None else project.evaluate
     own = [with_settings(raw, repairs, rules["candidate"], settings) for raw in raws]
+    curated = bool(run.curation)  # these pairs are a split of it
+    before = () if run.results is None else run.results.integrity
     context = RunContext(
+        train=run.train if curated else None, copied=copied_in_train(run.folder) if curated else (),
+        leaked=[found for found in before if found.what == "leaked"],
         provenance=provenance, project=run.facts["project"], created=run.facts["created"],
         identifiers=() if project is None else project.data.identifiers,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import polars as pl
 from msgspec import structs
 
 from ...core import Console, DataError, alone_in_run, read_record
-from ...curate import Curation, Tested
+from ...curate import Curation, Tested, copied_in_train
 from ...evaluate import (
     AUTO,
     AnswerStore,
@@ -148,5 +148,5 @@ def run_context(run: Run, *, tested: int, of: int) -> RunContext:
     return RunContext(
         data, trained(run.folder), provenance_of(facts), run.train, [leaked] if leaks else [],
         learning_curve=read_curve(run.folder), identifiers=run.project.data.identifiers,
-        project=facts.get("project", ""), created=facts.get("created", ""),
+        copied=copied_in_train(run.folder), project=facts.get("project", ""), created=facts.get("created", ""),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ...core import unbroken as say
-from ...evaluate import cause_words, tells
+from ...evaluate import cause_words, finding_words, tells
 from ...evaluate.results import CheckScore
 from ..charts.axes import Axis, Figure, render_figure
 from ..charts.rows import dumbbell
@@ -150,6 +150,7 @@ def cause_rows(run: StoredRun, *, telling: bool = False, names: Collection[str] 
         scored = run.results.quality[name]
         entries = [entry for entry in scored.causes if not telling or tells(entry)]
         clauses = [quoted(cause_words(entry)) for entry in entries]
+        clauses += [quoted(finding_words(found)) for found in run.results.integrity if found.variant == name]
         if scored.unscored:
             clauses.append(f"{say.count(scored.unscored, 'request')} excluded because they could not be scored")
         rows += [(run.label(name), "; ".join(clauses))] if clauses else []

@@ -419,9 +419,14 @@ def test_a_given_split_holds_and_what_would_leak_leaves():
         {"id": "leak", "input": question.upper(), "output": "Nobody ever painted that one, so grey", "split": "train"},
         {"id": "free", "input": "a new line of text about boats", "output": "a", "split": None},
     ]
+    rows.append({**next(row for row in rows if row["id"] == "held"), "id": "copy", "split": "train"})
     done = curate(rows)
     outcome = dict(done.ledger.select("id", "outcome").rows())
-    assert outcome["leak"] == "leaked"
+    assert outcome["leak"] == outcome["copy"] == "leaked"
+    copied = done.ledger.filter(pl.col("rule") == "stated_split")
+    assert copied.select("id", "other_id").rows() == [("leak", "held"), ("copy", "held")]
+    (warning,) = [found["text"] for found in done.summary["warnings"] if found["code"] == "stated_split"]
+    assert "2 rows stated for train repeat rows stated for test or validation (1 of the 1 test rows)" in warning
     assert outcome["free"] == "kept"
     assert dict(done.kept.select("id", "split").rows())["held"] == "test"
     assert set(done.kept.filter(pl.col("id").str.starts_with("n"))["split"]) == {"train"}

@@ -24,18 +24,18 @@ def no_output(line: dict[str, Any]) -> None:
 
 # Label, how sure, a part of the sentence, of the doubt, of the next step.
 KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
-    "pays": ({}, ("Fine-tune", "Confidence: fair", "pays back in 53 days", "baseline is weak", "a stronger model")),
+    "pays": ({}, ("Fine-tune", "Confidence: low", "pays back in 53 days", "rules refuse 57%", "Check whether the rules")),
     "five variants": (
         {"variants": ("plain", "prompted", "short", "rival", "tuned")},
-        ("Cannot tell yet", "Both answers are still possible", "“rival” in 25%", "baseline is weak", "Narrow down the cost"),
+        ("Cannot tell yet", "Both answers are still possible", "“rival” in 25%", "rules refuse 57%", "Narrow down the cost"),
     ),
     "a rival as good": (
         {"n": 42, "variants": ("prompted", "rival", "tuned")},
-        ("Keep prompting", "Confidence: low", "“rival” in 21.4%", "small: 42 cases", "Use “rival”"),
+        ("Keep prompting", "Confidence: low", "“rival” in 21.4%", "rules refuse 64%", "Use “rival”"),
     ),
     "no prices": (
         {"roi": None},
-        ("Cannot tell yet", "Both answers are still possible", "prices and the number of requests per day", "weak",
+        ("Cannot tell yet", "Both answers are still possible", "prices and the number of requests per day", "rules refuse",
          "State prices and requests_per_day"),
     ),
     "nothing acceptable": (
@@ -52,30 +52,30 @@ KINDS: dict[str, tuple[dict[str, Any], tuple[str, str, str, str, str]]] = {
     ),
     "no tokens": (
         {"change": no_tokens},
-        ("Cannot tell yet", "Both answers", "until 4 missing numbers are stated", "weak", "State the 4 missing numbers"),
+        ("Cannot tell yet", "Both answers", "until 4 missing numbers are stated", "rules refuse", "State the 4 missing numbers"),
     ),
     "a batch": (
         {"roi": BATCH},
-        ("Fine-tune", "Confidence: fair", "for 500,000 requests it saves", "baseline is weak", "a stronger model"),
+        ("Fine-tune", "Confidence: low", "for 500,000 requests it saves", "rules refuse 57%", "Check whether"),
     ),
     "never pays back": (
         {"roi": NEVER},
-        ("Keep prompting", "Confidence: high", "it never pays back", "references are acceptable", "in the prompt cache"),
+        ("Keep prompting", "Confidence: fair", "it never pays back", "rules refuse 57%", "in the prompt cache"),
     ),
     "worse": (
         {"good": {"plain": 0, "prompted": 6, "tuned": 3}},
-        ("Keep prompting", "Confidence: high", "in 17% of cases", "references are acceptable", "Keep the prompted model."),
+        ("Keep prompting", "Confidence: fair", "in 17% of cases", "rules refuse 57%", "Keep the prompted model."),
     ),
     "few cases": (
         {"n": 14},
-        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "weak", "Add 6 unseen cases"),
+        ("Cannot tell yet", "Both answers", "these 14 cases are too few", "rules refuse", "Add 6 unseen cases"),
     ),
     "long names": (
         {
             "roi": None, "variants": (LONG_BASELINE, LONG_CANDIDATE), "good": {LONG_BASELINE: 3, LONG_CANDIDATE: 6},
             "options": ("--baseline", LONG_BASELINE, "--candidate", LONG_CANDIDATE),
         },
-        ("Cannot tell yet", "Both answers", "“candidate-nnnnnnnnnnnnnnnnnnnn…”", "“baseline mmmm", "State prices"),
+        ("Cannot tell yet", "Both answers", "“candidate-nnnnnnnnnnnnnnnnnnnn…”", "rules refuse", "State prices"),
     ),
 }  # fmt: skip
 

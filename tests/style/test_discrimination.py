@@ -87,7 +87,7 @@ def test_too_few_examples_or_no_must_rule_give_no_measure() -> None:
 def test_rules_that_hardly_accept_anything_are_not_called_rules_of_form() -> None:
     found = shares(own=0.1, shuffled=0.0)
     assert found.weak
-    assert "accept only 10% of the examples' own outputs" in found.sentence
+    assert "accept 10% of the examples' own and 0% of answers to other requests" in found.sentence
     assert "form only" not in found.sentence
 
 

@@ -20,6 +20,7 @@ RULES = {
     "empty_output": "Has an empty output",
     "tool_call": "Calls tools",
     "leaked": "Would be on both sides of the split",
+    "stated_split": "Stated for train, but repeats a row stated for validation or test",
     "override": "Dropped by a manual decision",
     "quality:refusal": "Refuses the task",
     "quality:remains": "Contains remains of an assistant's answer or of a prompt",
