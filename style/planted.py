@@ -62,6 +62,8 @@ def near_misses(columns: Columns, wordings: Wordings, *, seed: int = 0) -> Wrong
     """The near misses of some outputs, of each kind at most one for each; None if there are none."""
     short = (columns.output.str.len_chars() <= _LONGEST) & (columns.input.str.len_chars() <= _LONGEST)
     columns = columns.changed(short.arg_true().to_list(), columns.output.filter(short))
+    if not len(columns.output):
+        return None
     maker = _Maker(columns, wordings)
     kinds = _OF_LABELS if outputs_are_labels(columns.output) else _KINDS
     made = []
