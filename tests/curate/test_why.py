@@ -52,7 +52,7 @@ def run(tmp_path_factory):
     ("id", "outcome", "words"),
     [
         ("copy", "duplicate", 'Compared with "first" (similarity 1.00, row 1, kept, test)'),
-        ("leak", "leaked", 'Similar, with the same facts, to "first" of test'),
+        ("leak", "leaked", 'Stated for train, but repeats "first", which is stated for test'),
         ("one", "conflict", '"two" with another answer'),
         ("two", "conflict", 'Compared with "one" (similarity 0.'),
         ("stops", "invalid", "Rule: style:no-stop"),
