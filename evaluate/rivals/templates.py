@@ -103,10 +103,11 @@ def first_that_keeps(options: Sequence[Sequence[str]], pairs: pl.DataFrame, styl
     """For each pair the first of its options that keeps the must rules, as a program can tell without the right answer; or
     else the first."""
     chosen = [some[0] for some in options]
-    failing, turn = [row for row, some in enumerate(options) if len(some) > 1], 0
+    rules = style.without_references
+    failing, turn = [row for row, some in enumerate(options) if len(some) > 1] if rules.checks else [], 0
     while failing:
         texts = [options[row][turn] for row in failing]
-        kept = _acceptable(pairs[failing].drop("references", strict=False), texts, style.without_references)
+        kept = _acceptable(pairs[failing].drop("references", strict=False), texts, rules)
         for row, text in ((row, text) for row, text, fits in zip(failing, texts, kept, strict=True) if fits):
             chosen[row] = text
         turn += 1

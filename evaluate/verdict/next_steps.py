@@ -139,10 +139,12 @@ def _to_meet(results: Results, name: str, rule: str, *, again: bool) -> str:
     variant = results.variants.get(name)
     rules = {} if results.style is None else results.style.checks
     named = f"`{rule}`{_said(rules[rule]) if rule in rules else ''}"
-    if variant is not None and variant.source == "template":
+    if variant is not None and variant.way == "template":
         return f"change the template until it meets {named}"
     if rule in rules and rules[rule].about == "correctness":
         wrong = f"of the kinds that {variant_name(name)} gets wrong by `{rule}` (section Correctness)"
+        if variant is not None and variant.way == "classifier":
+            return f"add training pairs {wrong}"
         if variant is None or not variant.tuned:
             return f"put examples {wrong} into its prompt"
         return f"if you train again, add pairs {wrong}" if again else f"add training pairs {wrong}, then train again"
