@@ -117,7 +117,7 @@ def _results(
         project=context.project,
         created=context.created,
         verdict=None,
-        good=good_word(scores.values(), rows),
+        good=good_word(scores.values(), rows, scored.style),
         quality=quality_of_all(
             raws, scores, scored.pairs, rows, scored.groups, scored.style, references=scored.references,
             similarity=scored.similarity, seed=seed,

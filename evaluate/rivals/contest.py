@@ -45,7 +45,9 @@ def enter(
     if settings is not None and entered:
         wanted = _wanted(settings)
         samples = next(iter(entered.values()))[1].samples
-        labels = style.deciding_rule is not None and style.deciding_rule.kind == "label"  # majority and classifier say more
+        labels = (
+            style.deciding_rule is not None and style.deciding_rule.kind == "label"
+        )  # majority and classifier say more
         for name in dict.fromkeys((*settings.variants, TEMPLATE)):
             stated = settings.of(name).template
             if (stated is None and (name != TEMPLATE or labels or not wanted(name))) or name in entered:

@@ -45,11 +45,15 @@ def similarities_of(scores: Mapping[str, Scores], references: pl.Series) -> dict
     return {name: item_similarity(one.table, references, one.samples) for name, one in scores.items()}
 
 
-def good_word(scores: Iterable[Scores], rows: np.ndarray) -> Good:
+def good_word(scores: Iterable[Scores], rows: np.ndarray, style: StyleSchema) -> Good:
     """What the outputs of the items that count (`rows`) are called if they break no must rule.
 
-    They are correct if the references alone decide that: all have one, and no other rule makes a difference.
+    They are correct if the references alone decide that: all have one, and no other rule makes a difference. A text that is
+    similar to its reference may still be wrong.
     """
+    kinds = {check.kind for check in style.checks if check.about == "correctness" and check.level == "must"}
+    if kinds <= {"similar"}:
+        return "acceptable"
     tables = [one.table.filter(pl.Series(np.repeat(rows, one.samples))) for one in scores]
     decided = [len(table) and table["acceptable"].eq_missing(table["correct"]).all() for table in tables]
     compared = [table["correct"].is_not_null().any() for table in tables]

@@ -50,7 +50,9 @@ def basis_line(results: Results) -> str:
         every = "the must rule" if count == 1 else f"all {say.count(count, 'must rule')}"
         return f"This rests on rules: an acceptable output keeps {every}."
     compared_by = ", ".join(f"`{name}`" for name, compares in musts if compares)
-    line = f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output agrees with its reference ({compared_by})"
+    wording = all(rule.kind == "similar" for rule in style.checks.values() if rule.about == "correctness")
+    agrees = "is similar to" if wording else "agrees with"
+    line = f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output {agrees} its reference ({compared_by})"
     rest = f"the other {'must rule' if count == 1 else say.count(count, 'must rule')}"
     if results.good == "correct":
         return f"{line}; {rest} changed nothing." if count else f"{line}."
@@ -63,7 +65,7 @@ def basis_line(results: Results) -> str:
     known = {name: one.share for name, one in shares if one and one.share is not None}
     decimals = decimals_beside(*known.values()) if len(known) == 2 else 0
     said = listed([f"{variant_name(name)} {say.percent(share, decimals)}" for name, share in known.items()])
-    return f"{line} Correct, by the references alone: {said}." if known else line
+    return f"{line} Correct, by the references alone: {said}." if known and not wording else line
 
 
 def _habit(results: Results, name: str) -> str:
