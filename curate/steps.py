@@ -232,21 +232,24 @@ def certify(
             pairs.corpus, divided.rows, answers, related.relations, settings=settings, given=related.stated, share=share
         )
         certificate = msgspec.structs.replace(certificate, answers_remedy=advice)
-    by_data = np.where(pairs.decided.side < 0, given_sides(pairs.corpus.pairs["split"]), -1)
-    outcomes = _leaked_as_stated(divided.outcomes, by_data, divided.table)
+    outcomes = leaked_as_stated(pairs, divided)
     return CertifiedPairs(divided.table, divided.kept, outcomes, divided.placed, certificate)
 
 
-def _leaked_as_stated(outcomes: Outcomes, stated: np.ndarray, table: pl.DataFrame) -> Outcomes:
+def leaked_as_stated(pairs: CheckedPairs, divided: SplitPairs) -> Outcomes:
     """The rows dropped from a stated train split since they repeat a row stated for validation or test, marked as leaked.
 
     They are not only duplicates: a model that was trained on the split as stated knows these held-out rows.
     """
+    outcomes, table = divided.outcomes, divided.table
+    stated = np.where(pairs.decided.side < 0, given_sides(pairs.corpus.pairs["split"]), -1)
     train, dropped = SPLITS.index("train"), np.isin(outcomes.outcome, ("duplicate", "leaked")) & (outcomes.other >= 0)
     rows = np.flatnonzero(dropped & (stated == train) & (stated[outcomes.other] > train))
     others, similarity = outcomes.other[rows], outcomes.similarity[rows]
     held = zip(table["id"].gather(others), stated[others], strict=True)
     evidence = [f'Stated for train, but repeats "{name}", which is stated for {SPLITS[side]}.' for name, side in held]
+    found = zip(evidence, outcomes.outcome[rows], outcomes.evidence[rows], strict=True)
+    evidence = [f"{said} {before}" if outcome == "leaked" and before else said for said, outcome, before in found]
     return outcomes.mark(rows, "leaked", rule=STATED, evidence=evidence, other=others, similarity=similarity)
 
 

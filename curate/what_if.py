@@ -21,7 +21,16 @@ from .match import Corpus, Memory
 from .part import Changes, CheckedPart, CurateRequest, PairTexts, check_part, content_forms, find_values, names_found
 from .read import RawPairs, ReadParts
 from .split import PinnedSplits, find_crossing
-from .steps import RelatedPairs, SplitPairs, relate, relate_by_meaning, settle, split, without_crossing
+from .steps import (
+    RelatedPairs,
+    SplitPairs,
+    leaked_as_stated,
+    relate,
+    relate_by_meaning,
+    settle,
+    split,
+    without_crossing,
+)
 from .summary import Counts
 
 
@@ -81,7 +90,7 @@ class Recount:
         divided = split(pairs, related, settled, settings, seed=self._seed)
         if related.relations.method.name == "candidates":
             divided = self._without_crossing(pairs, related, divided)
-        rejected, outcomes = pairs.raw.rejected.select("outcome", "rule"), divided.outcomes
+        rejected, outcomes = pairs.raw.rejected.select("outcome", "rule"), leaked_as_stated(pairs, divided)
         outcome = pl.Series("outcome", outcomes.outcome.tolist(), dtype=pl.String).append(rejected["outcome"])
         rule = pl.Series("rule", outcomes.rule.tolist(), dtype=pl.String).append(rejected["rule"])
         return Counts.of(outcome, rule, divided.table["split"])

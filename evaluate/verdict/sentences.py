@@ -52,7 +52,9 @@ def basis_line(results: Results) -> str:
     compared_by = ", ".join(f"`{name}`" for name, compares in musts if compares)
     wording = all(rule.kind == "similar" for rule in style.checks.values() if rule.about == "correctness")
     agrees = "is similar to" if wording else "agrees with"
-    line = f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output {agrees} its reference ({compared_by})"
+    line = (
+        f"This rests on {' and '.join(reversed(basis))}: {results.a_good} output {agrees} its reference ({compared_by})"
+    )
     rest = f"the other {'must rule' if count == 1 else say.count(count, 'must rule')}"
     if results.good == "correct":
         return f"{line}; {rest} changed nothing." if count else f"{line}."

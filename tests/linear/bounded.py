@@ -17,6 +17,7 @@ _VALUES = "a short value, or an output that is searched for literal values, one 
 
 # "*": every function of the file.
 BOUNDED: Mapping[str, Mapping[str, str]] = {
+    "evaluate/integrity/cut.py": {"_mid_word": _MATCH, "_words": "splits at white space and marks alone"},
     "cli/failures.py": {"_path_message": _MESSAGE},
     "cli/options.py": {"option_of": _SETTINGS},
     "cli/words/style.py": {"_one_line": _SHOWN},
@@ -92,6 +93,7 @@ BOUNDED: Mapping[str, Mapping[str, str]] = {
     "style/facts/quantities.py": {"*": _NUMBER},
     "style/guide.py": {"*": _STYLE},
     "style/kinds/known_words.py": {"_words_of_each": "outputs that a reached scan cut, searched by polars"},
+    "style/infer/task.py": {"_markers": "the last line of an output, of which the last words are looked at"},
     "style/infer/wordings.py": {"*": "values of fields that occur in several rows, in outputs that a reached scan cut"},
     "style/kinds/allowed.py": {"_matched": _STYLE},
     "style/kinds/case.py": {"*": "one title, cut by a reached scan"},

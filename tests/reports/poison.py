@@ -23,6 +23,7 @@ FIXED = {
     "what",
     "fix",
     "repair",
+    "rests_on",
 }
 FILES = (
     "results.json",

