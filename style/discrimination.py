@@ -107,12 +107,13 @@ def measure_discrimination(
     return Discrimination(**whole, rows=len(examples), by_check={name: Passing(**one) for name, one in shares.items()})
 
 
-def sample(pairs: pl.DataFrame, *, seed: int = 0) -> pl.DataFrame:
+def sample(pairs: pl.DataFrame, *, seed: int = 0, known: pl.DataFrame | None = None) -> pl.DataFrame:
     """At most 1,000 of the pairs that have an output, each with its right answers (`references`): its own output, those
-    stated for it, and those of all pairs with the same input."""
+    stated for it, and those of the pairs with the same input among the `known` ones, by default the sample."""
     given = pairs.filter(pl.col("output").fill_null("").str.strip_chars() != "")
     taken = content_order(given, seed=seed).head(SAMPLE)
-    same = given.with_columns(pl.col("input").cast(pl.String).fill_null("")).join(taken, on="input", how="semi")
+    others = taken if known is None else known.filter(pl.col("output").fill_null("").str.strip_chars() != "")
+    same = others.with_columns(pl.col("input").cast(pl.String).fill_null("")).join(taken, on="input", how="semi")
     right = pl.DataFrame({"input": same["input"], "references": right_answers(same)})
     right = right.explode("references").group_by("input").agg(pl.col("references").unique().sort())
     return taken.join(right, on="input", how="left", maintain_order="left")

@@ -99,7 +99,7 @@ def measure_near_misses(
     """
     must_rules = [check for check in style.checks if check.level == "must"]
     musts = [check.id for check in must_rules]
-    columns = pair_columns(sample(pairs, seed=seed).head(_MADE_FROM), count_tokens=count_tokens)
+    columns = pair_columns(sample(pairs, seed=seed, known=pairs).head(_MADE_FROM), count_tokens=count_tokens)
     if not musts or not len(columns.output) or any(check.kind == "final_answer" for check in must_rules):
         return None
     right = check_columns(columns, style).shares()["acceptable"].fill_null(True)

@@ -8,7 +8,16 @@ from pathlib import Path
 from ..conftest import STYLE, pair, write_collected_project, write_pairs, write_project
 from .situation import Situation, run
 
-__all__ = ["CLEAN", "WITHOUT_MODEL", "after", "judged_project", "named", "with_a_model", "write_pairs_and_style"]
+__all__ = [
+    "CLEAN",
+    "WITHOUT_MODEL",
+    "after",
+    "against_prompted",
+    "judged_project",
+    "named",
+    "with_a_model",
+    "write_pairs_and_style",
+]
 
 
 def write_pairs_and_style(folder: Path) -> None:
@@ -19,6 +28,14 @@ def write_pairs_and_style(folder: Path) -> None:
 def judged_project(folder: Path) -> None:
     write_pairs_and_style(folder)
     write_collected_project(folder, style="style.yaml")
+
+
+def against_prompted(folder: Path) -> None:
+    """A project whose two variants alone are compared: a template writes what the tuned one does."""
+    judged_project(folder)
+    path = folder / "tuneworth.toml"
+    settings = path.read_text(encoding="utf-8").replace("[evaluate]\n", '[evaluate]\nrivals = "none"\n')
+    path.write_text(settings, encoding="utf-8")
 
 
 def _outputs(folder: Path) -> None:

@@ -20,7 +20,7 @@ from tuneworth.review.server.server import application
 
 from ..review.small_runs import all_kinds, write_project
 from .situation import Situation, run
-from .situations import after, judged_project, named
+from .situations import after, against_prompted, named
 
 __all__ = [
     "AT_THE_WORKBENCH", "RUN", "Page", "Refused", "act", "decide", "decide_all", "decided", "judge", "save_style", "undo",
@@ -155,5 +155,5 @@ AT_THE_WORKBENCH = (
     Situation("review: decide about many", partial(act, decide_all), named(parts), appends=("overrides.jsonl",)),
     Situation("review: undo", partial(act, undo), decided),
     Situation("review: change the style", partial(act, save_style), named(parts)),
-    Situation("review: judge outputs", partial(act, judge), named(after(judged_project, ("curate",), ("evaluate",)))),
+    Situation("review: judge outputs", partial(act, judge), named(after(against_prompted, ("curate",), ("evaluate",)))),
 )

@@ -205,5 +205,8 @@ def test_file_page_and_run_agree(made: Path) -> None:
         max_examples=3, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
     )  # fmt: skip
-    Desk.TestCase().runTest()
+    for _ in range(3):  # an attempt may happen to decide nothing
+        Desk.TestCase().runTest()
+        if Desk.compared:
+            break
     assert Desk.compared > 0
