@@ -191,6 +191,7 @@ def test_the_data_of_the_page_is_inert_whatever_the_names(tmp_path):
     text = str(what_if.json_block(from_json(inputs, FormulaInputs)))
     assert not set("<>&'\u2028\x7f\ud800") & set(text)
     assert json.loads(text) == inputs | {
+        "good": "acceptable",
         "spoken": {"baseline": f"“{hostile}”", "candidate": "the tuned model"},
         "break_even": "break-even over the horizon",
         "labels": {"baseline": hostile, "candidate": "tuned"},
