@@ -228,7 +228,7 @@ def test_the_order_counts_where_the_reference_itself_orders(database):
     ("SELECT a.id FROM item a, item b, item c, item d", "gives more than 100,000 rows"),
     ("SELECT hex(zeroblob(900000000))", "SQLite says: string or blob too big"),
     ("SELECT zeroblob(900000) FROM item a, item b, item c", "gives more than 100,000 rows or 268 MB"),
-    ("SELECT a.name FROM item a, item b, item c, item d ORDER BY random()", "takes"),
+    ("SELECT a.name FROM item a, item b, item c, item d ORDER BY random()", "er than 2 seconds|more than 100,000"),
     ("SELECT 1 FROM item WHERE name LIKE '%' || hex(zeroblob(900)) || '%'", "SQLite says: LIKE or GLOB pattern too complex"),
     ("", "SQLite says:"),
 ])  # fmt: skip
@@ -238,7 +238,8 @@ def test_a_hostile_query_ends_within_its_limits_and_leaves_nothing(database, que
     status, texts = asked(database, query, "SELECT id FROM item")
     if query:
         assert status == "fail"
-        assert any(said in text for text in texts)
+        # How far sorting comes within the limit depends on the machine.
+        assert any(part in text for text in texts for part in said.split("|"))
     assert time.process_time() - started < 10
     assert sorted(database.parent.iterdir()) == before
     assert database.read_bytes() == content
