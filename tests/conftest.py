@@ -16,11 +16,11 @@ from hypothesis import settings
 
 from .shared import changed, share
 
-# Examples of each property that says no number: few in `make test`, more in `make test-slow`, many on request. CI draws
-# the same ones each time, so that it tells of the change at hand; whoever works on the code draws others each time. No
-# test fails for being slow: machines differ, and so does what runs beside them.
+# Examples of each property that says no number: few in `make test`, more in `make full`, many on request. These many are
+# new ones each time; the others are always the same, so that a failure tells of the change at hand. No test fails for being
+# slow: machines differ, and so does what runs beside them.
 for name, examples in {"few": 10, "more": 15, "thorough": 1_000}.items():
-    settings.register_profile(name, deadline=None, max_examples=examples, derandomize="CI" in os.environ)
+    settings.register_profile(name, deadline=None, max_examples=examples, derandomize=name != "thorough")
 settings.load_profile("few")
 
 # A worker of pytest-xdist per core: more threads in each would wait for one another. Read when the libraries load.
@@ -30,7 +30,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 # Roughly the seconds that a test of each mark takes, all its cases together; `slow(40)` states those of one that takes far
-# longer. `make test-slow` keeps a file on one worker, so the longest files go first: a long one at the end would leave the
+# longer. `make full` keeps a file on one worker, so the longest files go first: a long one at the end would leave the
 # other cores idle.
 SECONDS = {"cluster": 15, "model": 15, "browser": 2, "slow": 3}
 

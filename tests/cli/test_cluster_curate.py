@@ -76,6 +76,7 @@ def beside(project: Path) -> list[Path]:
     return [path for path in project.glob("runs/*") if not (path / "curate" / "summary.json").is_file()]
 
 
+@pytest.mark.smoke
 @pytest.mark.cluster
 def test_the_command_leaves_what_one_machine_leaves_and_its_readers_read_it(command, project):
     whole = one_machine(command, project)

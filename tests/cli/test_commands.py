@@ -175,6 +175,7 @@ def test_control_characters_of_data_do_not_reach_the_terminal(command, tmp_path,
     assert "\\x1b" in out
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_the_demo_on_collected_outputs_needs_no_model_and_ends_with_the_verdict_of_the_live_one(command, tmp_path):
     done = command("demo", "--collected", "--out", tmp_path / "demo", "--json")

@@ -208,6 +208,7 @@ def test_a_cost_limit_without_prices_is_refused_before_anything_is_curated(comma
     assert not (project / "runs").exists()
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_too_many_failures_make_the_comparison_invalid_and_the_next_run_mends_it(command, hosted):
     broken = {f"weight: {n} kg" for n in range(0, 60, 2)}

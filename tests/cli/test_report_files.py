@@ -29,6 +29,7 @@ def test_the_command_says_all_three_files(command, judged):
     assert ET.parse(judged / "junit.xml").getroot().tag == "testsuites"
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_a_disk_that_refuses_is_told_and_leaves_the_earlier_report(judged):
     before = (judged / "report.html").read_bytes()

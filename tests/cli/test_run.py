@@ -1,9 +1,11 @@
 """The whole way, with a tiny real model."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from ..conftest import write_project
 from ..shared import unsealed
 
 
@@ -33,6 +35,7 @@ def test_a_run_goes_from_pairs_to_a_report(command, project):
     assert {"pairs", "style"} <= set(roles)
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_a_run_that_goes_on_asks_for_nothing_twice(command, project):
     first = command("run", project, "--json")
@@ -75,3 +78,17 @@ def test_a_seed_goes_for_the_whole_run_and_is_kept_when_it_goes_on(command, proj
     assert (run / "train/adapter/adapter_model.safetensors").read_bytes() == adapters["7"]
     assert again.json["quality"] == done.json["quality"]
     assert json.loads((run / "results.json").read_text())["provenance"]["seed"] == 7
+
+
+@pytest.mark.smoke
+@pytest.mark.model
+def test_the_embedded_model_is_fitted_and_judged(command, tmp_path):
+    settings = write_project(tmp_path, Path("smollm2-135m")) / "tuneworth.toml"
+    settings.write_text(settings.read_text().replace("[evaluate]", '[evaluate]\nvariants = ["prompted", "tuned"]'))
+    done = command("run", tmp_path, "--json")
+    assert done.code == 0, done.err
+    assert set(done.json["quality"]) == {"prompted", "tuned"}
+    assert done.json["verdict"]["decision"] in {"fine-tune", "keep prompting", "cannot tell yet", "fix first"}
+    (run,) = (tmp_path / "runs").iterdir()
+    assert (run / "train/adapter/adapter_model.safetensors").stat().st_size > 100_000
+    assert done.json["verdict"]["sentence"] in (run / "report.md").read_text(encoding="utf-8")

@@ -121,6 +121,7 @@ def test_the_policy_of_a_page_allows_its_own_script_and_nothing_else(window: Win
         assert "Content Security Policy" in window.messages[-1], kind
 
 
+@pytest.mark.smoke
 def test_no_page_says_anything_on_the_console_or_asks_for_anything(window: Window, pages: dict[str, Path]) -> None:
     for kind, page in pages.items():
         window.open(page)

@@ -67,6 +67,7 @@ def test_the_page_counts_as_the_python_does_on_a_hundred_settings(window, page_f
     assert 20 < never < 80, "the settings must hold both what pays back and what never does"
 
 
+@pytest.mark.smoke
 def test_a_changed_number_counts_as_if_the_project_file_stated_it(window, page_file):
     keys = ("price_input", "price_output", "acceptance", "cached_share")
     cases = []

@@ -156,6 +156,7 @@ def test_leaving_an_edit_keeps_its_draft_also_over_a_reload(bench: Workbench, pr
     assert decisions(project) == []
 
 
+@pytest.mark.smoke
 def test_undo_takes_back_the_last_decision_and_shows_its_row(bench: Workbench, project: Path) -> None:
     first = bench.row()
     bench.decide("1")

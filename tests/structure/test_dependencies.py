@@ -1,6 +1,6 @@
 """pyproject.toml and docs/dependencies.md: each package has its purpose, is used, and has no bound without a reason.
 
-That the oldest allowed versions work is shown by `make oldest`, and each Python by `make wheel pythons`.
+That the oldest allowed versions work is shown by `make oldest`, the newest by `make newest`, each Python by `make pythons`.
 """
 
 import platform
@@ -84,6 +84,20 @@ def test_no_requirement_has_an_upper_bound():
     """One with a reason gets an exception here, and its reason in pyproject.toml."""
     bounds = [text.partition(";")[0] for group in STATED.values() for _, text, *_ in group]
     assert [text for text in bounds if not re.fullmatch(r"[\w.\[\]-]+>=[\w.]+", text)] == []
+
+
+def test_one_version_of_each_requirement_is_locked_within_its_bounds():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    locked = [Requirement(line) for line in lines]
+    # Neither a local build nor an address: other machines could not get it.
+    plain = re.compile(r"[\w.-]+==[\w.]+( ; .+)?")
+    assert [line for line in lines if not plain.fullmatch(line)] == []
+    named = {canonicalize_name(one.name): one for one in locked}
+    assert len(named) == len(lines) > 150
+    required = [*PROJECT["build-system"]["requires"], *(one.requirement for group in STATED.values() for one in group)]
+    for one in map(Requirement, required):
+        (version,) = named[canonicalize_name(one.name)].specifier
+        assert one.specifier.contains(version.version), one
 
 
 def test_the_oldest_of_everything_is_one_version_of_each_package():

@@ -153,6 +153,7 @@ def test_a_fit_killed_again_and_again_gets_there(
 MOMENTS = (".checkpoint.safetensors.*.part", "checkpoint.safetensors", ".adapter.*.part", "adapter", "summary.json")
 
 
+@pytest.mark.smoke
 @pytest.mark.slow
 def test_a_fit_killed_while_it_writes_ends_like_one_that_was_not(
     nursery: Nursery, whole: tuple[dict[str, Any], float], tmp_path: Path

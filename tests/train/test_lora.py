@@ -179,15 +179,17 @@ def falcon() -> Any:
 
 
 @pytest.mark.parametrize("claimed", [False, True])
-def test_a_model_with_an_attention_of_its_own_gets_padded_rows(claimed: bool) -> None:
+def test_a_model_with_an_attention_of_its_own_has_the_loss_of_transformers(claimed: bool) -> None:
     model = falcon()
     model._supports_attention_backend = claimed  # what a model says of itself is not all: it is tried
     examples = random_examples(3, shared=5)
     adapted = with_adapter(model)
-    with fast_paths(adapted, examples) as (path, notices):
-        assert path.use is None
-        assert "padded" in " ".join(notices)
-        stock = LossPath(model)
-        with torch.no_grad():
-            found, wanted = path.loss(path.batch(examples)).total, stock.loss(stock.batch(examples)).total
-        assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+    stock = LossPath(model)
+    with torch.no_grad():
+        wanted = stock.loss(stock.batch(examples)).total
+    # Whether this family takes packed rows depends on the release of transformers (from 5.25 on it does); the loss does not.
+    with fast_paths(adapted, examples) as (path, notices), torch.no_grad():
+        found = path.loss(path.batch(examples)).total
+    assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+    assert (path.use is None) == ("padded" in " ".join(notices))
+    assert claimed or path.use is None

@@ -1,6 +1,7 @@
-"""A stranger's first hour: what the README and `Your own CSV` print, typed for another shop's export, without torch.
+"""A stranger's first 30 seconds or hour: what the README and `Your own CSV` print, typed in without torch.
 
-Called by try_wheel.sh with the path of the installed command and the folder of the pages, in an empty folder.
+Called by try_wheel.sh with the path of the installed command and the folder of the pages, in an empty folder; for the hour,
+which another shop's export goes through, also with the word `hour`.
 """
 
 import importlib.util
@@ -55,6 +56,15 @@ def type_in(words: list[str]) -> str:
         style = Path("style.yaml")
         style.write_text(style.read_text("utf-8").replace("reviewed: false", "reviewed: true"), "utf-8")
     return done.stdout
+
+
+def thirty_seconds(_: int) -> None:
+    """What the README prints before a project of one's own: a check of a file, and a verdict with its page."""
+    commands = printed("README.md")
+    for words in commands[: [words[0] for words in commands].index("init")]:
+        type_in(words)
+    (run,) = Path("tuneworth-demo-collected/runs").iterdir()
+    check_verdict(run, "keep prompting")
 
 
 def readme(rows: int) -> None:
@@ -121,14 +131,16 @@ def main() -> None:
     assert importlib.util.find_spec("torch") is None, "the base install must not bring torch"
     from tuneworth.examples import example_path
 
-    for name, follow in (("readme", readme), ("own-csv", own_csv)):
+    hour = sys.argv[3:] == ["hour"]
+    for name, follow in (("readme", readme), ("own-csv", own_csv)) if hour else (("seconds", thirty_seconds),):
         Path(name).mkdir()
         with chdir(name):
             Path("examples").symlink_to(example_path("components").parent)  # the clone that the README makes
             rows = write_export(Path("products.csv"))
             follow(rows)
-    write_export(Path("old.csv"), encoding="cp1252")
-    type_in(["check", "old.csv", "--encoding", "cp1252"])
+    if hour:
+        write_export(Path("old.csv"), encoding="cp1252")
+        type_in(["check", "old.csv", "--encoding", "cp1252"])
     print(f"stranger: {len(seconds)} commands without torch, {sum(seconds.values()):.0f} s, a verdict and a page")
 
 
