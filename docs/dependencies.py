@@ -48,7 +48,7 @@ jsonschema-rs ({schema} MB) do. Bytecode is the larger saving: `pip install --no
 then compiles what a command imports at its first use.
 
 **Which versions.** With `pip install -c constraints.txt .` you get the versions that the tests ran with, as `make setup`
-and CI do. Without it, pip takes the newest release of everything, which nothing here has tried. `make newest` runs the
+and CI do. Without it, pip takes the newest release of everything. `make newest` runs the
 tests with those, `make oldest` with the oldest versions that `pyproject.toml` allows, and `make pythons` the wheel with the
 README's first hour on 3.12 and 3.13: all three on demand. No dependency has an upper bound: one would need a reason,
 written beside it in `pyproject.toml`.
