@@ -48,10 +48,9 @@ jsonschema-rs ({schema} MB) do. Bytecode is the larger saving: `pip install --no
 then compiles what a command imports at its first use.
 
 **Which versions.** With `pip install -c constraints.txt .` you get the versions that the tests ran with, as `make setup`
-and CI do. Without it, pip takes the newest release of everything. `make newest` runs the
-tests with those, `make oldest` with the oldest versions that `pyproject.toml` allows, and `make pythons` the wheel with the
-README's first hour on 3.12 and 3.13: all three on demand. No dependency has an upper bound: one would need a reason,
-written beside it in `pyproject.toml`.
+and CI do. Without it, pip takes the newest release of everything. `make newest` runs the tests with those, `make oldest`
+with the oldest versions that `pyproject.toml` allows, and `make pythons` the wheel with the README's first hour on 3.12 and
+3.13: all three on demand. No dependency has an upper bound: one would need a reason, written beside it in `pyproject.toml`.
 
 MB are millions of bytes of the unpacked wheel on Linux (x86-64, Python 3.11), without bytecode. This page is generated
 from the code by `docs/dependencies.py`.
